@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The ioctls of linux/vhost.h: what each needs and does.  What they return, and
+// which of several faults they report, is what vhost-net does.
+#include "core/control/device.hh"
+
+#include "core/base/algorithm.hh"
+
+namespace vna {
+
+namespace {
+
+constexpr u64 bit(unsigned n)
+{
+	return 1ull << n;
+}
+
+constexpr Features offered{bit(VNA_VIRTIO_NET_F_MRG_RXBUF) | bit(VNA_VIRTIO_F_NOTIFY_ON_EMPTY) |
+			   bit(VNA_VIRTIO_F_ANY_LAYOUT) | bit(VNA_VIRTIO_RING_F_INDIRECT_DESC) |
+			   bit(VNA_VIRTIO_RING_F_EVENT_IDX) | bit(VNA_VIRTIO_F_VERSION_1) |
+			   bit(VNA_VIRTIO_F_RING_RESET)};
+constexpr Features offered_backend{}; // VHOST_BACKEND_F_*: none yet
+
+// Memory from the glue for as long as a scope lasts.
+class Scratch {
+public:
+	explicit Scratch(unsigned long size) : mem_(vna_env_alloc(size)) {}
+	~Scratch()
+	{
+		if (mem_)
+			vna_env_free(mem_);
+	}
+	Scratch(const Scratch &) = delete;
+	Scratch &operator=(const Scratch &) = delete;
+	[[nodiscard]] void *get() const { return mem_; }
+
+private:
+	void *mem_;
+};
+
+} // namespace
+
+struct Device::Command {
+	u32 number;
+	enum Needs : u8 { nothing, owner, queue } needs;
+	long (Device::*run)(const Call &);
+};
+
+constinit const Device::Command Device::commands[] = {
+	{VNA_VHOST_GET_FEATURES, Command::nothing, &Device::get_features},
+	{VNA_VHOST_SET_FEATURES, Command::nothing, &Device::set_features},
+	{VNA_VHOST_GET_BACKEND_FEATURES, Command::nothing, &Device::get_backend_features},
+	{VNA_VHOST_SET_BACKEND_FEATURES, Command::nothing, &Device::set_backend_features},
+	{VNA_VHOST_SET_OWNER, Command::nothing, &Device::set_owner},
+	{VNA_VHOST_RESET_OWNER, Command::owner, &Device::reset_owner},
+	{VNA_VHOST_SET_MEM_TABLE, Command::owner, &Device::set_mem_table},
+	{VNA_VHOST_NET_SET_BACKEND, Command::nothing, &Device::set_backend},
+	{VNA_VHOST_SET_VRING_NUM, Command::queue, &Device::set_vring_num},
+	{VNA_VHOST_SET_VRING_ADDR, Command::queue, &Device::set_vring_addr},
+	{VNA_VHOST_SET_VRING_BASE, Command::queue, &Device::set_vring_base},
+	{VNA_VHOST_GET_VRING_BASE, Command::queue, &Device::get_vring_base},
+	{VNA_VHOST_SET_VRING_KICK, Command::queue, &Device::set_vring_kick},
+	{VNA_VHOST_SET_VRING_CALL, Command::queue, &Device::set_vring_call},
+	{VNA_VHOST_SET_VRING_ERR, Command::queue, &Device::set_vring_err},
+};
+
+long Device::ioctl(u32 number, u64 arg)
+{
+	// As vhost has it, a command that is unknown could be a queue's: its caller
+	// hears first that he is not the owner, or that there is no such queue.
+	static constexpr Command unknown{0, Command::queue, nullptr};
+	const Command *command = &unknown;
+	for (const Command &c : commands) {
+		if (c.number == number)
+			command = &c;
+	}
+
+	DeviceLock lock(env_);
+	Call call{arg};
+	if (command->needs != Command::nothing && !is_owner())
+		return -eperm;
+	if (command->needs != Command::queue)
+		return (this->*command->run)(call);
+
+	if (copy_in(call.index, arg))
+		return -efault;
+	if (call.index >= queue_count)
+		return -enobufs;
+	if (!command->run)
+		return -enotty;
+	call.index = index_nospec(call.index, queue_count);
+	call.queue = &queues_[call.index];
+	QueueLock queue_lock(env_, call.index);
+	return (this->*command->run)(call);
+}
+
+bool Device::is_owner() const
+{
+	return owned_ && vna_env_owner_is_current(env_);
+}
+
+long Device::get_features(const Call &call)
+{
+	return copy_out(call.arg, offered.bits());
+}
+
+long Device::set_features(const Call &call)
+{
+	u64 bits;
+	if (copy_in(bits, call.arg))
+		return -efault;
+	const Features features{bits};
+	if (!features.within(offered))
+		return -eopnotsupp;
+	features_ = features;
+	for (u32 i = 0; i < queue_count; i++) {
+		QueueLock lock(env_, i);
+		queues_[i].ring().set_features(features);
+		queues_[i].framing = Framing(features);
+	}
+	return 0;
+}
+
+long Device::get_backend_features(const Call &call)
+{
+	return copy_out(call.arg, offered_backend.bits());
+}
+
+long Device::set_backend_features(const Call &call)
+{
+	u64 bits;
+	if (copy_in(bits, call.arg))
+		return -efault;
+	return Features{bits}.within(offered_backend) ? 0 : -eopnotsupp;
+}
+
+long Device::set_owner(const Call &)
+{
+	if (owned_)
+		return -ebusy;
+	const int error = vna_env_owner_attach(env_);
+	owned_ = !error;
+	return error;
+}
+
+long Device::reset_owner(const Call &)
+{
+	// As vhost leaves it: a table, but an empty one.
+	RegionTable *empty = nullptr;
+	const int error = RegionTable::make({}, empty);
+	if (error)
+		return error;
+	release();
+	memory_ = empty;
+	return 0;
+}
+
+long Device::set_mem_table(const Call &call)
+{
+	vna_vhost_memory head;
+	if (copy_in(head, call.arg))
+		return -efault;
+	if (head.padding)
+		return -eopnotsupp;
+	if (head.nregions > config_.max_mem_regions)
+		return -e2big;
+	const unsigned long bytes = head.nregions * sizeof(vna_vhost_memory_region);
+	Scratch copy(bytes + 1); // a table may be empty
+	if (!copy.get())
+		return -enomem;
+	if (vna_env_copy_from_user(copy.get(), call.arg + sizeof head, bytes))
+		return -efault;
+
+	RegionTable *table = nullptr;
+	const int error = RegionTable::make(
+		{static_cast<const vna_vhost_memory_region *>(copy.get()), head.nregions}, table);
+	if (error)
+		return error;
+	// A queue that is off checks nothing now: its memory may still be made.
+	for (const Queue &q : queues_) {
+		if (q.backend && !table->user_ok()) {
+			RegionTable::destroy(table);
+			return -efault;
+		}
+	}
+	for (u32 i = 0; i < queue_count; i++) {
+		QueueLock lock(env_, i);
+		queues_[i].ring().set_memory(table);
+	}
+	if (memory_)
+		RegionTable::destroy(memory_); // no queue translates by it any more
+	memory_ = table;
+	return 0;
+}
+
+long Device::set_backend(const Call &call)
+{
+	vna_vhost_vring_file file;
+	if (copy_in(file, call.arg)) // before the owner is asked for
+		return -efault;
+	if (!is_owner())
+		return -eperm;
+	if (file.index >= queue_count)
+		return -enobufs;
+	const u32 index = index_nospec(file.index, queue_count);
+	QueueLock lock(env_, index);
+	return bind(queues_[index], index, file.fd);
+}
+
+// In the vring commands the index was read by ioctl(); the one in the structure
+// is not looked at again.
+
+long Device::set_vring_num(const Call &call)
+{
+	vna_vhost_vring_state state;
+	if (call.queue->backend)
+		return -ebusy; // resizing a ring at work
+	if (copy_in(state, call.arg))
+		return -efault;
+	if (!state.num || state.num > 0xffff || state.num & (state.num - 1))
+		return -einval;
+	call.queue->ring().set_size(state.num);
+	return 0;
+}
+
+long Device::set_vring_addr(const Call &call)
+{
+	vna_vhost_vring_addr addr;
+	if (copy_in(addr, call.arg))
+		return -efault;
+	if (addr.flags & ~VNA_VHOST_VRING_F_LOG)
+		return -eopnotsupp;
+	if (addr.avail_user_addr % SplitQueue::avail_align ||
+	    addr.used_user_addr % SplitQueue::used_align ||
+	    addr.log_guest_addr % SplitQueue::used_align)
+		return -einval;
+	const RingAddresses at{addr.desc_user_addr, addr.avail_user_addr, addr.used_user_addr};
+	Queue &q = *call.queue;
+	// A ring that is off is checked when it is bound, as its size may be unknown.
+	if (q.backend && !ring_ok(q, at))
+		return -einval;
+	const RingAddresses before = q.ring().addresses();
+	q.ring().set_addresses(at);
+	if (q.ring().error() != RingError::none && !q.ring().start()) {
+		q.ring().set_addresses(before);
+		return -efault;
+	}
+	if (q.backend)
+		restart(q, call.index);
+	return 0;
+}
+
+long Device::set_vring_base(const Call &call)
+{
+	vna_vhost_vring_state state;
+	if (call.queue->backend)
+		return -ebusy; // moving the base of a ring at work
+	if (copy_in(state, call.arg))
+		return -efault;
+	if (state.num > 0xffff)
+		return -einval;
+	call.queue->ring().set_base(state.num);
+	return 0;
+}
+
+long Device::get_vring_base(const Call &call)
+{
+	return copy_out(call.arg,
+			vna_vhost_vring_state{call.index, call.queue->ring().base()});
+}
+
+long Device::set_vring_kick(const Call &call)
+{
+	vna_vhost_vring_file file;
+	if (copy_in(file, call.arg))
+		return -efault;
+	Kick kick;
+	if (file.fd != VNA_VHOST_FILE_UNBIND) {
+		const int error = vna_env_kick_open(env_, call.index, file.fd, kick.out());
+		if (error)
+			return error;
+	}
+	Queue &q = *call.queue;
+	q.kick = std::move(kick); // the old one is closed at the end
+	if (q.backend && q.ring().error() != RingError::none && q.ring().start())
+		restart(q, call.index);
+	return 0;
+}
+
+namespace {
+
+long set_eventfd(Eventfd &slot, u64 arg)
+{
+	vna_vhost_vring_file file;
+	if (copy_in(file, arg))
+		return -efault;
+	Eventfd event;
+	if (file.fd != VNA_VHOST_FILE_UNBIND) {
+		const int error = vna_env_eventfd_open(file.fd, event.out());
+		if (error)
+			return error;
+	}
+	slot = std::move(event); // the old one is closed at the end
+	return 0;
+}
+
+} // namespace
+
+long Device::set_vring_call(const Call &call)
+{
+	return set_eventfd(call.queue->call, call.arg);
+}
+
+long Device::set_vring_err(const Call &call)
+{
+	return set_eventfd(call.queue->error, call.arg);
+}
+
+} // namespace vna

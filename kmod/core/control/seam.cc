@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The core's half of glue/abi.h.
+#include "core/control/device.hh"
+
+using vna::Count;
+using vna::Device;
+using vna::RingError;
+
+struct vna_core {
+	vna_core(vna_env *env, const vna_config &config) : device(env, config) {}
+
+	Device device;
+};
+
+unsigned long vna_core_size()
+{
+	return sizeof(vna_core);
+}
+
+vna_core *vna_core_create(void *mem, vna_env *env, const vna_config *config)
+{
+	return new (mem) vna_core(env, *config);
+}
+
+void vna_core_destroy(vna_core *core)
+{
+	core->~vna_core();
+}
+
+long vna_core_ioctl(vna_core *core, vna_u32 cmd, vna_u64 arg)
+{
+	return core->device.ioctl(cmd, arg);
+}
+
+void vna_core_event(vna_core *core, vna_u32 queue, vna_event event)
+{
+	core->device.event(queue, event);
+}
+
+int vna_core_has_work(const vna_core *core)
+{
+	return core->device.has_work();
+}
+
+int vna_core_work(vna_core *core)
+{
+	return core->device.work();
+}
+
+vna_u32 vna_core_queues()
+{
+	return Device::queue_count;
+}
+
+const char *vna_core_queue_name(vna_u32 queue)
+{
+	return Device::queue_name(queue);
+}
+
+vna_u32 vna_core_counters()
+{
+	return vna::count_names.size();
+}
+
+const char *vna_core_counter_name(vna_u32 counter)
+{
+	return vna::count_names[counter];
+}
+
+vna_u64 vna_core_counter(const vna_core *core, vna_u32 queue, vna_u32 counter)
+{
+	return core->device.queue(queue).counters.get(static_cast<Count>(counter));
+}
+
+const char *vna_core_queue_state(const vna_core *core, vna_u32 queue)
+{
+	const auto &q = core->device.queue(queue);
+	const RingError stopped_by = q.stopped_by.load(std::memory_order_relaxed);
+	if (stopped_by != RingError::none)
+		return vna::describe(stopped_by).name;
+	return q.running.load(std::memory_order_relaxed) ? "running" : "off";
+}

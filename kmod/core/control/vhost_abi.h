@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What linux/vhost.h says, for the core, which includes no kernel header.
+ * glue/abi_check.c holds both against each other; plain C for its sake.
+ */
+#ifndef VNA_VHOST_ABI_H
+#define VNA_VHOST_ABI_H
+
+#include "glue/abi.h"
+
+#define VNA_VHOST_VIRTIO 0xAFu
+
+/* _IO, _IOR and _IOW of asm-generic/ioctl.h. */
+#define VNA_IO(nr) ((VNA_VHOST_VIRTIO << 8) | (nr))
+#define VNA_IOR(nr, type) ((2u << 30) | ((vna_u32)sizeof(type) << 16) | VNA_IO(nr))
+#define VNA_IOW(nr, type) ((1u << 30) | ((vna_u32)sizeof(type) << 16) | VNA_IO(nr))
+#define VNA_IOWR(nr, type) ((3u << 30) | ((vna_u32)sizeof(type) << 16) | VNA_IO(nr))
+
+struct vna_vhost_vring_state {
+	vna_u32 index;
+	vna_u32 num;
+};
+
+struct vna_vhost_vring_file {
+	vna_u32 index;
+	vna_s32 fd; /* VNA_VHOST_FILE_UNBIND: none */
+};
+
+#define VNA_VHOST_FILE_UNBIND (-1)
+
+struct vna_vhost_vring_addr {
+	vna_u32 index;
+	vna_u32 flags; /* VNA_VHOST_VRING_F_LOG */
+	vna_u64 desc_user_addr;
+	vna_u64 used_user_addr;
+	vna_u64 avail_user_addr;
+	vna_u64 log_guest_addr;
+};
+
+#define VNA_VHOST_VRING_F_LOG (1u << 0)
+
+struct vna_vhost_memory_region {
+	vna_u64 guest_phys_addr;
+	vna_u64 memory_size; /* bytes */
+	vna_u64 userspace_addr;
+	vna_u64 flags_padding;
+};
+
+/* Followed by nregions regions. */
+struct vna_vhost_memory {
+	vna_u32 nregions;
+	vna_u32 padding;
+};
+
+#define VNA_VHOST_GET_FEATURES VNA_IOR(0x00, vna_u64)
+#define VNA_VHOST_SET_FEATURES VNA_IOW(0x00, vna_u64)
+#define VNA_VHOST_SET_OWNER VNA_IO(0x01)
+#define VNA_VHOST_RESET_OWNER VNA_IO(0x02)
+#define VNA_VHOST_SET_MEM_TABLE VNA_IOW(0x03, struct vna_vhost_memory)
+#define VNA_VHOST_SET_VRING_NUM VNA_IOW(0x10, struct vna_vhost_vring_state)
+#define VNA_VHOST_SET_VRING_ADDR VNA_IOW(0x11, struct vna_vhost_vring_addr)
+#define VNA_VHOST_SET_VRING_BASE VNA_IOW(0x12, struct vna_vhost_vring_state)
+#define VNA_VHOST_GET_VRING_BASE VNA_IOWR(0x12, struct vna_vhost_vring_state)
+#define VNA_VHOST_SET_VRING_KICK VNA_IOW(0x20, struct vna_vhost_vring_file)
+#define VNA_VHOST_SET_VRING_CALL VNA_IOW(0x21, struct vna_vhost_vring_file)
+#define VNA_VHOST_SET_VRING_ERR VNA_IOW(0x22, struct vna_vhost_vring_file)
+#define VNA_VHOST_SET_BACKEND_FEATURES VNA_IOW(0x25, vna_u64)
+#define VNA_VHOST_GET_BACKEND_FEATURES VNA_IOR(0x26, vna_u64)
+#define VNA_VHOST_NET_SET_BACKEND VNA_IOW(0x30, struct vna_vhost_vring_file)
+
+/* Feature bits, by number. */
+#define VNA_VIRTIO_NET_F_MRG_RXBUF 15
+#define VNA_VIRTIO_F_NOTIFY_ON_EMPTY 24
+#define VNA_VIRTIO_F_ANY_LAYOUT 27
+#define VNA_VHOST_NET_F_VIRTIO_NET_HDR 27 /* the same bit: see linux/vhost.h */
+#define VNA_VIRTIO_RING_F_INDIRECT_DESC 28
+#define VNA_VIRTIO_RING_F_EVENT_IDX 29
+#define VNA_VIRTIO_F_VERSION_1 32
+#define VNA_VIRTIO_F_RING_RESET 40
+
+/* The virtio-net queues' indices. */
+#define VNA_VHOST_NET_VQ_RX 0
+#define VNA_VHOST_NET_VQ_TX 1
+#define VNA_VHOST_NET_VQ_MAX 2
+
+/* The most segments that one frame may have: UIO_MAXIOV. */
+#define VNA_MAX_SEGMENTS 1024
+
+#endif

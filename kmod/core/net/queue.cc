@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "core/net/queue.hh"
+
+namespace vna {
+
+u32 Queue::fetch(u32 max, Weight &weight)
+{
+	const u32 before = batch.segments();
+	const u32 n = ring().fetch(batch, max);
+	if (n)
+		counters.add(Count::batches);
+	weight.add_segments(batch.segments() - before);
+	return n;
+}
+
+void Queue::complete(const Buffer &buffer, u32 len)
+{
+	counters.add(Count::buffers);
+	unsignalled_ = true;
+	ring().complete(buffer, len);
+}
+
+bool Queue::flush()
+{
+	if (!unsignalled_) // but notifications may have failed to be switched
+		return ring().error() == RingError::none;
+	if (!ring().publish())
+		return false;
+	unsignalled_ = false;
+	// Without an eventfd the driver's wish stays for the time when there is one.
+	if (call && ring().should_signal()) {
+		counters.add(Count::calls);
+		vna_env_eventfd_signal(call.get());
+	} else {
+		counters.add(Count::calls_suppressed);
+	}
+	return ring().error() == RingError::none;
+}
+
+} // namespace vna

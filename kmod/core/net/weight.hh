@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// How much a queue may do before others get a turn.  Everything counts, also
+// what is discarded, or a guest could hold the worker with what it has dropped.
+#pragma once
+
+#include "core/base/types.hh"
+
+namespace vna {
+
+class Weight {
+public:
+	// vhost-net's limits for a turn.
+	static constexpr u32 max_packets = 256;
+	static constexpr u32 max_bytes = 512 * 1024;
+	// Descriptors cost time whether they carry much or nothing.
+	static constexpr u32 max_segments = 8192;
+
+	// A frame, sent, received or dropped; or a look at the ring that found none.
+	void add(u64 bytes)
+	{
+		packets_++;
+		bytes_ += bytes;
+	}
+	void add_segments(u32 n) { segments_ += n; }
+	[[nodiscard]] bool exceeded() const
+	{
+		return packets_ >= max_packets || bytes_ >= max_bytes || segments_ >= max_segments;
+	}
+
+private:
+	u32 packets_ = 0;
+	u32 segments_ = 0;
+	u64 bytes_ = 0;
+};
+
+} // namespace vna

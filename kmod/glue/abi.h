@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The seam between the C++ core, which decides, and the C glue, which
+ * translates: two lists, what the core offers and what it needs.
+ *
+ * Neither kernel nor C++ library headers may be included here.  Functions which
+ * can fail return 0 (or a count) or a negative errno.  A "user address" is an
+ * address in the owner's address space and is never dereferenced by the core.
+ *
+ * Contexts:  P  process context, may sleep;
+ *            O  as P, and in the owner's address space: an ioctl of the owner,
+ *               or the worker;
+ *            W  the worker;
+ *            A  any context, also with interrupts off.
+ * Locks:     the device lock is taken before a queue lock, and queue locks in
+ *            ascending order.  Nothing in context A takes either.
+ */
+#ifndef VNA_ABI_H
+#define VNA_ABI_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef __UINT8_TYPE__ vna_u8;
+typedef __UINT16_TYPE__ vna_u16;
+typedef __UINT32_TYPE__ vna_u32;
+typedef __INT32_TYPE__ vna_s32;
+/* The kernel's u64 is unsigned long long, std::uint64_t is unsigned long. */
+typedef unsigned long long vna_u64;
+
+struct vna_core; /* a device, opaque to C */
+struct vna_env; /* what surrounds it, opaque to C++ */
+struct vna_eventfd; /* a reference to a call or error eventfd */
+struct vna_kick; /* a kick eventfd that is being polled */
+struct vna_backend; /* a tap or packet socket bound to one queue */
+
+/* A piece of the owner's memory; has the layout of struct iovec. */
+struct vna_segment {
+	vna_u64 addr; /* user address */
+	vna_u64 len; /* bytes */
+};
+
+/* Module-wide settings, fixed at load. */
+struct vna_config {
+	vna_u32 max_mem_regions;
+};
+
+/* Why a queue is to be looked at. */
+enum vna_event {
+	VNA_EVENT_KICK, /* the driver's notification */
+	VNA_EVENT_BACKEND, /* frames wait, or there is room again */
+};
+
+/* One frame on its way out, with the header the backend expects in front. */
+struct vna_tx_frame {
+	const struct vna_segment *segs;
+	vna_u32 nsegs;
+	vna_u32 len; /* bytes in all segments */
+	vna_s32 result; /* out: bytes taken, or -errno */
+};
+
+/* ---- What the core offers --------------------------------------------- */
+
+/* Bytes that vna_core_create() needs, aligned as kvmalloc() aligns.  A */
+unsigned long vna_core_size(void);
+/* Constructs a device in zeroed @mem.  P */
+struct vna_core *vna_core_create(void *mem, struct vna_env *env, const struct vna_config *config);
+/* The last reference to the descriptor is gone: gives everything back.  P */
+void vna_core_destroy(struct vna_core *core);
+/* An ioctl on the device's descriptor; @arg as passed by the user.  P */
+long vna_core_ioctl(struct vna_core *core, vna_u32 cmd, vna_u64 arg);
+/* @queue has something to do; wakes the worker where that is news.  A */
+void vna_core_event(struct vna_core *core, vna_u32 queue, enum vna_event event);
+/* Nonzero while vna_core_work() would find something to do.  A */
+int vna_core_has_work(const struct vna_core *core);
+/*
+ * Serves each queue that has something to do for at most one weight's worth.
+ * Returns nonzero if there is more; the caller lets others run between.  W
+ */
+int vna_core_work(struct vna_core *core);
+
+/* Counters: @queue < vna_core_queues(), @counter < vna_core_counters().  A */
+vna_u32 vna_core_queues(void);
+const char *vna_core_queue_name(vna_u32 queue);
+vna_u32 vna_core_counters(void);
+const char *vna_core_counter_name(vna_u32 counter);
+vna_u64 vna_core_counter(const struct vna_core *core, vna_u32 queue, vna_u32 counter);
+/* "off", "running", or the name of the rule whose breach stopped @queue.  A */
+const char *vna_core_queue_state(const struct vna_core *core, vna_u32 queue);
+
+/* ---- What the core needs: memory -------------------------------------- */
+
+/* Zeroed memory charged to the caller's cgroup, or NULL.  P */
+void *vna_env_alloc(unsigned long size);
+void vna_env_free(void *mem);
+/* Nonzero if [addr, addr + len) lies in user space as far as its bounds go. */
+int vna_env_user_ok(vna_u64 addr, vna_u64 len);
+/* 0 or -EFAULT; nothing is promised of what was copied before a fault.  O */
+int vna_env_copy_from_user(void *to, vna_u64 from, unsigned long len);
+int vna_env_copy_to_user(vna_u64 to, const void *from, unsigned long len);
+/* As above in one access of 16 bits, which is what ring indices need.  O */
+int vna_env_get_u16(vna_u16 *to, vna_u64 from);
+int vna_env_put_u16(vna_u64 to, vna_u16 value);
+
+/* ---- locks, the owner and the worker ---------------------------------- */
+
+void vna_env_lock_device(struct vna_env *env);
+void vna_env_unlock_device(struct vna_env *env);
+void vna_env_lock_queue(struct vna_env *env, vna_u32 queue);
+void vna_env_unlock_queue(struct vna_env *env, vna_u32 queue);
+
+/*
+ * Makes the caller the owner: keeps its address space and starts the worker in
+ * it, with the caller's cgroups and limits.  -ENOMEM and what starting a thread
+ * returns.  P
+ */
+int vna_env_owner_attach(struct vna_env *env);
+/* Stops the worker and lets go of the owner; without an owner, nothing.  P */
+void vna_env_owner_detach(struct vna_env *env);
+/* Nonzero if the caller's address space is the owner's.  P */
+int vna_env_owner_is_current(struct vna_env *env);
+/* Has the worker call vna_core_work() soon; without a worker, nothing.  A */
+void vna_env_worker_wake(struct vna_env *env);
+
+/* ---- eventfds ---------------------------------------------------------- */
+
+/* -EBADF, or -EINVAL for what is no eventfd.  P */
+int vna_env_eventfd_open(vna_s32 fd, struct vna_eventfd **out);
+void vna_env_eventfd_close(struct vna_eventfd *event);
+void vna_env_eventfd_signal(struct vna_eventfd *event);
+/*
+ * Polls the eventfd @fd from now on: VNA_EVENT_KICK for each write, and one at
+ * once if it was written to before.  -EBADF, -EINVAL, -ENOMEM.  P
+ */
+int vna_env_kick_open(struct vna_env *env, vna_u32 queue, vna_s32 fd, struct vna_kick **out);
+/* No event comes after this returns.  P */
+void vna_env_kick_close(struct vna_kick *kick);
+
+/* ---- backends ----------------------------------------------------------
+ *
+ * Everything below is called with the queue's lock held, so a backend needs no
+ * lock of its own against the core.
+ */
+
+/*
+ * Looks @fd up, once, and takes a reference if it is a tap, a macvtap or an
+ * AF_PACKET SOCK_RAW socket: -ENOTSOCK for anything else.  -ENOMEM.  P
+ */
+int vna_env_backend_open(struct vna_env *env, vna_u32 queue, vna_s32 fd, struct vna_backend **out);
+/* Nonzero if both are the same open file. */
+int vna_env_backend_same(const struct vna_backend *a, const struct vna_backend *b);
+/*
+ * Polls from now on: VNA_EVENT_BACKEND for frames that arrive (on the receive
+ * queue) or room that appears (on the transmit queue), and one at once if there
+ * are any.  -EINVAL if the backend is dead, -ENOMEM.  P
+ */
+int vna_env_backend_attach(struct vna_backend *backend);
+/* Undoes attach; frames taken but not received go back or are freed.  P */
+void vna_env_backend_detach(struct vna_backend *backend);
+void vna_env_backend_close(struct vna_backend *backend);
+
+/*
+ * Receive: takes up to @max frames and writes their lengths in bytes (without
+ * any virtio header) to @lens, in order.  They are the backend's "taken" frames
+ * until received or freed; only called when none is.  Returns how many.  W
+ */
+vna_u32 vna_env_backend_consume(struct vna_backend *backend, vna_u32 *lens, vna_u32 max);
+/*
+ * Writes the next taken frame, @len bytes with the backend's own header, to
+ * @segs and is done with it, whatever is returned: its length, also where that
+ * exceeds @len, or -errno.  W
+ */
+vna_s32 vna_env_backend_receive(struct vna_backend *backend, const struct vna_segment *segs,
+				vna_u32 nsegs, vna_u32 len);
+/* Frees the next @n taken frames unseen.  W */
+void vna_env_backend_free(struct vna_backend *backend, vna_u32 n);
+
+/*
+ * Transmit: sends @frames in order until one meets -EAGAIN, which is not among
+ * the number returned.  A frame that is refused counts as done: see its result.
+ * W
+ */
+vna_u32 vna_env_backend_send(struct vna_backend *backend, struct vna_tx_frame *frames, vna_u32 n);
+/*
+ * After -EAGAIN: makes sure that VNA_EVENT_BACKEND comes when there is room.
+ * Nonzero if there is room already and no event will come.  W
+ */
+int vna_env_backend_want_room(struct vna_backend *backend);
+
+/* ---- the rest ---------------------------------------------------------- */
+
+/* One line in the kernel's log, rate limited, naming the owner.  A */
+void vna_env_log(struct vna_env *env, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A broken invariant of the core itself.  Does not return. */
+void vna_env_bug(const char *what);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Holds what the core has of its own, for want of the kernel's headers, against
+ * these headers.  Nothing here ends up in the module.
+ */
+
+#include <linux/build_bug.h>
+#include <linux/errno.h>
+#include <linux/stddef.h>
+#include <linux/uio.h>
+#include <linux/vhost.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
+
+#include "core/control/vhost_abi.h"
+
+#define SAME_VALUE(name) static_assert(VNA_##name == name)
+#define SAME_SIZE(name) static_assert(sizeof(struct vna_##name) == sizeof(struct name))
+#define SAME_FIELD_AS(ours, our_field, theirs, their_field)                                        \
+	static_assert(offsetof(struct ours, our_field) == offsetof(struct theirs, their_field) &&  \
+		      sizeof_field(struct ours, our_field) ==                                      \
+			      sizeof_field(struct theirs, their_field))
+#define SAME_FIELD(name, field) SAME_FIELD_AS(vna_##name, field, name, field)
+
+static_assert(sizeof(struct vna_segment) == sizeof(struct iovec));
+static_assert(__alignof__(struct vna_segment) == __alignof__(struct iovec));
+SAME_FIELD_AS(vna_segment, addr, iovec, iov_base);
+SAME_FIELD_AS(vna_segment, len, iovec, iov_len);
+static_assert(VNA_MAX_SEGMENTS == UIO_MAXIOV);
+
+SAME_SIZE(vhost_vring_state);
+SAME_FIELD(vhost_vring_state, index);
+SAME_FIELD(vhost_vring_state, num);
+
+SAME_SIZE(vhost_vring_file);
+SAME_FIELD(vhost_vring_file, index);
+SAME_FIELD(vhost_vring_file, fd);
+SAME_VALUE(VHOST_FILE_UNBIND);
+
+SAME_SIZE(vhost_vring_addr);
+SAME_FIELD(vhost_vring_addr, index);
+SAME_FIELD(vhost_vring_addr, flags);
+SAME_FIELD(vhost_vring_addr, desc_user_addr);
+SAME_FIELD(vhost_vring_addr, used_user_addr);
+SAME_FIELD(vhost_vring_addr, avail_user_addr);
+SAME_FIELD(vhost_vring_addr, log_guest_addr);
+static_assert(VNA_VHOST_VRING_F_LOG == 1u << VHOST_VRING_F_LOG);
+
+SAME_SIZE(vhost_memory_region);
+SAME_FIELD(vhost_memory_region, guest_phys_addr);
+SAME_FIELD(vhost_memory_region, memory_size);
+SAME_FIELD(vhost_memory_region, userspace_addr);
+SAME_FIELD(vhost_memory_region, flags_padding);
+
+SAME_SIZE(vhost_memory);
+SAME_FIELD(vhost_memory, nregions);
+SAME_FIELD(vhost_memory, padding);
+static_assert(sizeof(struct vna_vhost_memory) == offsetof(struct vhost_memory, regions));
+
+SAME_VALUE(VHOST_GET_FEATURES);
+SAME_VALUE(VHOST_SET_FEATURES);
+SAME_VALUE(VHOST_SET_OWNER);
+SAME_VALUE(VHOST_RESET_OWNER);
+SAME_VALUE(VHOST_SET_MEM_TABLE);
+SAME_VALUE(VHOST_SET_VRING_NUM);
+SAME_VALUE(VHOST_SET_VRING_ADDR);
+SAME_VALUE(VHOST_SET_VRING_BASE);
+SAME_VALUE(VHOST_GET_VRING_BASE);
+SAME_VALUE(VHOST_SET_VRING_KICK);
+SAME_VALUE(VHOST_SET_VRING_CALL);
+SAME_VALUE(VHOST_SET_VRING_ERR);
+SAME_VALUE(VHOST_SET_BACKEND_FEATURES);
+SAME_VALUE(VHOST_GET_BACKEND_FEATURES);
+SAME_VALUE(VHOST_NET_SET_BACKEND);
+
+SAME_VALUE(VIRTIO_NET_F_MRG_RXBUF);
+SAME_VALUE(VIRTIO_F_NOTIFY_ON_EMPTY);
+SAME_VALUE(VIRTIO_F_ANY_LAYOUT);
+SAME_VALUE(VHOST_NET_F_VIRTIO_NET_HDR);
+SAME_VALUE(VIRTIO_RING_F_INDIRECT_DESC);
+SAME_VALUE(VIRTIO_RING_F_EVENT_IDX);
+SAME_VALUE(VIRTIO_F_VERSION_1);
+SAME_VALUE(VIRTIO_F_RING_RESET);

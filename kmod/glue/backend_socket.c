@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * AF_PACKET sockets of type SOCK_RAW.  Frames stay in the socket until they are
+ * received, so "taking" one is to look at its length.
+ */
+
+#include <linux/err.h>
+#include <linux/if_vlan.h>
+#include <linux/net.h>
+#include <linux/skbuff.h>
+#include <linux/slab.h>
+#include <net/sock.h>
+
+#include "glue/backend.h"
+
+static struct vna_backend *socket_probe(struct file *file)
+{
+	struct socket *sock = sock_from_file(file);
+	struct vna_backend *backend;
+
+	if (!sock || sock->sk->sk_family != AF_PACKET || sock->sk->sk_type != SOCK_RAW)
+		return NULL;
+
+	backend = kzalloc(sizeof(*backend), GFP_KERNEL_ACCOUNT);
+	if (!backend)
+		return ERR_PTR(-ENOMEM);
+	backend->sock = sock;
+	return backend;
+}
+
+/*
+ * One at a time: if somebody else reads the socket too, or it reports an error
+ * first, then only one length turns out wrong.
+ */
+static u32 socket_consume(struct vna_backend *backend, u32 *lens, u32 max)
+{
+	struct sk_buff_head *queue = &backend->sock->sk->sk_receive_queue;
+	struct sk_buff *skb;
+	unsigned long flags;
+	u32 n = 0;
+
+	if (!max)
+		return 0;
+	spin_lock_irqsave(&queue->lock, flags);
+	skb = skb_peek(queue);
+	if (skb)
+		lens[n++] = skb->len + (skb_vlan_tag_present(skb) ? VLAN_HLEN : 0);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return n;
+}
+
+static s32 socket_receive(struct vna_backend *backend, const struct vna_segment *segs, u32 nsegs,
+			  u32 len)
+{
+	return vna_backend_recvmsg(backend, NULL, segs, nsegs, len);
+}
+
+static void socket_free(struct vna_backend *backend, u32 n)
+{
+	while (n--)
+		vna_backend_recvmsg(backend, NULL, NULL, 0, 0);
+}
+
+const struct vna_backend_ops vna_backend_socket = {
+	.probe = socket_probe,
+	.consume = socket_consume,
+	.receive = socket_receive,
+	.free = socket_free,
+};

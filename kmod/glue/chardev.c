@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The character device: each descriptor is a device of its own. */
+
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/poll.h>
+#include <linux/seq_file.h>
+#include <linux/vhost_net_alt.h>
+
+#include "glue/chardev.h"
+#include "glue/env.h"
+
+static const struct vna_config *chardev_config;
+
+static int chardev_open(struct inode *inode, struct file *file)
+{
+	struct vna_env *env = vna_env_create(chardev_config);
+
+	if (!env)
+		return -ENOMEM;
+	file->private_data = env;
+	return 0;
+}
+
+static int chardev_release(struct inode *inode, struct file *file)
+{
+	vna_env_destroy(file->private_data);
+	return 0;
+}
+
+static long chardev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct vna_env *env = file->private_data;
+
+	return vna_core_ioctl(env->core, cmd, arg);
+}
+
+static void chardev_show_fdinfo(struct seq_file *seq, struct file *file)
+{
+	struct vna_env *env = file->private_data;
+	u32 queue, counter;
+
+	for (queue = 0; queue < vna_core_queues(); queue++) {
+		const char *name = vna_core_queue_name(queue);
+
+		seq_printf(seq, "%s.state:\t%s\n", name, vna_core_queue_state(env->core, queue));
+		for (counter = 0; counter < vna_core_counters(); counter++)
+			seq_printf(seq, "%s.%s:\t%llu\n", name, vna_core_counter_name(counter),
+				   vna_core_counter(env->core, queue, counter));
+	}
+}
+
+/* Messages of an IOTLB would be read here: there is none, so nothing ever is. */
+static __poll_t chardev_poll(struct file *file, poll_table *wait)
+{
+	return 0;
+}
+
+static const struct file_operations chardev_fops = {
+	.owner = THIS_MODULE,
+	.open = chardev_open,
+	.poll = chardev_poll,
+	.release = chardev_release,
+	.unlocked_ioctl = chardev_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.show_fdinfo = chardev_show_fdinfo,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice chardev_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = VHOST_NET_ALT_NAME,
+	.mode = 0600,
+	.fops = &chardev_fops,
+};
+
+int vna_chardev_register(const struct vna_config *config)
+{
+	chardev_config = config;
+	return misc_register(&chardev_misc);
+}
+
+void vna_chardev_unregister(void)
+{
+	misc_deregister(&chardev_misc);
+}

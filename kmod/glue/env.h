@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What surrounds one device: the C side of an open descriptor. */
+#ifndef VNA_ENV_H
+#define VNA_ENV_H
+
+#include <linux/mutex.h>
+#include <linux/ratelimit_types.h>
+#include <linux/sched.h>
+
+#include "glue/abi.h"
+#include "glue/worker.h"
+
+struct mm_struct;
+
+struct vna_env {
+	struct vna_core *core;
+	struct mutex lock;
+
+	/* The owner, or NULL: for comparison only, its memory may be gone. */
+	struct mm_struct *owner;
+	pid_t owner_pid;
+	struct vna_worker worker;
+
+	/* One a device, so that no guest can silence another's lines. */
+	struct ratelimit_state log_limit;
+
+	struct mutex queue_locks[]; /* vna_core_queues() */
+};
+
+struct vna_env *vna_env_create(const struct vna_config *config);
+void vna_env_destroy(struct vna_env *env);
+
+#endif

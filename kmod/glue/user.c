@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The owner's memory. */
+
+#include <linux/uaccess.h>
+
+#include "glue/abi.h"
+
+static void __user *user_pointer(vna_u64 addr)
+{
+	return (void __user *)(unsigned long)addr;
+}
+
+int vna_env_user_ok(vna_u64 addr, vna_u64 len)
+{
+	return access_ok(user_pointer(addr), len);
+}
+
+int vna_env_copy_from_user(void *to, vna_u64 from, unsigned long len)
+{
+	return copy_from_user(to, user_pointer(from), len) ? -EFAULT : 0;
+}
+
+int vna_env_copy_to_user(vna_u64 to, const void *from, unsigned long len)
+{
+	return copy_to_user(user_pointer(to), from, len) ? -EFAULT : 0;
+}
+
+int vna_env_get_u16(vna_u16 *to, vna_u64 from)
+{
+	return get_user(*to, (u16 __user *)user_pointer(from));
+}
+
+int vna_env_put_u16(vna_u64 to, vna_u16 value)
+{
+	return put_user(value, (u16 __user *)user_pointer(to));
+}

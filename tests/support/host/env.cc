@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The second half of glue/abi.h: each hook checks its context and asks the fake kernel.
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+
+#include "host/handles.hh"
+
+namespace vna::host
+{
+
+// The hooks are the fake kernel's friends by this name.
+struct Hooks {
+	static void *alloc(unsigned long size)
+	{
+		FakeKernel &k = FakeKernel::current();
+		k.may_sleep("an allocation");
+		k.allocations++;
+		if (k.fail_alloc_in_ && !--k.fail_alloc_in_)
+			return nullptr;
+		void *mem = std::calloc(1, size);
+		k.allocated_.insert(mem);
+		return mem;
+	}
+
+	static void free(void *mem)
+	{
+		if (!FakeKernel::current().allocated_.erase(mem))
+			trap("free of what was not allocated");
+		std::free(mem);
+	}
+
+	static UserMemory &memory()
+	{
+		FakeKernel &k = FakeKernel::current();
+		k.may_sleep("a user access");
+		return k.memory;
+	}
+
+	static void lock_device(FakeKernel &k)
+	{
+		k.may_sleep("the device lock");
+		if (k.device_locked_ || k.queues_locked_)
+			trap("the device lock is to be taken first, and once");
+		k.device_locked_ = true;
+	}
+
+	static void unlock_device(FakeKernel &k)
+	{
+		if (!k.device_locked_)
+			trap("the device lock is not taken");
+		k.device_locked_ = false;
+	}
+
+	static void lock_queue(FakeKernel &k, vna_u32 queue)
+	{
+		k.may_sleep("a queue lock");
+		if (k.queues_locked_ >> queue)
+			trap("queue locks are to be taken in ascending order, and once");
+		k.queues_locked_ |= 1u << queue;
+	}
+
+	static void unlock_queue(FakeKernel &k, vna_u32 queue)
+	{
+		if (!k.queue_locked(queue))
+			trap("the lock of queue %u is not taken", queue);
+		k.queues_locked_ &= ~(1u << queue);
+	}
+
+	static int owner_attach(FakeKernel &k)
+	{
+		k.may_sleep("owner_attach");
+		if (k.owner_)
+			trap("a second owner");
+		if (k.attach_error)
+			return k.attach_error;
+		k.owner_ = k.process;
+		return 0;
+	}
+
+	static void owner_detach(FakeKernel &k)
+	{
+		k.may_sleep("owner_detach");
+		if (k.queues_locked_)
+			trap("the worker is stopped with a queue lock, which it may want");
+		k.owner_ = 0;
+		k.woken_ = false;
+	}
+
+	static int owner_is_current(FakeKernel &k)
+	{
+		k.may_sleep("owner_is_current");
+		return k.owner_ && k.owner_ == k.process;
+	}
+
+	static void worker_wake(FakeKernel &k)
+	{
+		k.wakes++;
+		if (k.owner_)
+			k.woken_ = true;
+	}
+
+	// The file behind @fd if it is an eventfd, or an error.
+	static int eventfd(FakeKernel &k, int fd, FakeKernel::File *&out)
+	{
+		const auto file = k.files_.find(fd);
+		if (file == k.files_.end())
+			return -EBADF;
+		if (file->second.kind != FakeKernel::File::eventfd)
+			return -EINVAL;
+		out = &file->second;
+		return 0;
+	}
+
+	static int eventfd_open(FakeKernel &k, int fd, vna_eventfd **out)
+	{
+		k.may_sleep("eventfd_open");
+		FakeKernel::File *file;
+		const int error = eventfd(k, fd, file);
+		if (error)
+			return error;
+		*out = new vna_eventfd{k, fd};
+		k.events_open_++;
+		return 0;
+	}
+
+	static void eventfd_close(vna_eventfd *event)
+	{
+		event->kernel.may_sleep("eventfd_close");
+		event->kernel.events_open_--;
+		delete event;
+	}
+
+	static void eventfd_signal(vna_eventfd *event)
+	{
+		event->kernel.files_.at(event->fd).written++;
+	}
+
+	static int kick_open(FakeKernel &k, vna_u32 queue, int fd, vna_kick **out)
+	{
+		k.may_sleep("kick_open");
+		FakeKernel::File *file;
+		const int error = eventfd(k, fd, file);
+		if (error)
+			return error;
+		if (k.kick_error)
+			return k.kick_error;
+		*out = new vna_kick{k, fd, queue};
+		k.kicks_.push_back(*out);
+		if (file->written)
+			k.event(queue, VNA_EVENT_KICK);
+		return 0;
+	}
+
+	static void kick_close(vna_kick *kick)
+	{
+		kick->kernel.may_sleep("kick_close");
+		std::erase(kick->kernel.kicks_, kick);
+		delete kick;
+	}
+
+	static int backend_open(FakeKernel &k, vna_u32 queue, int fd, vna_backend **out)
+	{
+		k.may_sleep("backend_open");
+		if (!k.queue_locked(queue))
+			trap("backend open without the lock of queue %u", queue);
+		const auto file = k.files_.find(fd);
+		if (file == k.files_.end() || file->second.kind != FakeKernel::File::backend)
+			return -ENOTSOCK;
+		if (file->second.file->open_error)
+			return file->second.file->open_error;
+		*out = new vna_backend(k, *file->second.file, queue);
+		k.backends_open_++;
+		return 0;
+	}
+
+	static void backend_close(vna_backend *backend)
+	{
+		backend->kernel.may_sleep("backend close");
+		backend->check_locked("close");
+		backend->kernel.backends_open_--;
+		delete backend;
+	}
+
+	static vna_backend &working(vna_backend *backend, const char *what)
+	{
+		backend->kernel.in_worker(what);
+		if (!backend->attached)
+			trap("backend %s while not attached", what);
+		return *backend;
+	}
+};
+
+} // namespace vna::host
+
+using vna::host::Hooks;
+using vna::host::trap;
+
+void *vna_env_alloc(unsigned long size)
+{
+	return Hooks::alloc(size);
+}
+
+void vna_env_free(void *mem)
+{
+	Hooks::free(mem);
+}
+
+int vna_env_user_ok(vna_u64 addr, vna_u64 len)
+{
+	return vna::host::UserMemory::ok(addr, len);
+}
+
+int vna_env_copy_from_user(void *to, vna_u64 from, unsigned long len)
+{
+	return Hooks::memory().copy_in(to, from, len);
+}
+
+int vna_env_copy_to_user(vna_u64 to, const void *from, unsigned long len)
+{
+	return Hooks::memory().copy_out(to, from, len);
+}
+
+int vna_env_get_u16(vna_u16 *to, vna_u64 from)
+{
+	return Hooks::memory().get_u16(to, from);
+}
+
+int vna_env_put_u16(vna_u64 to, vna_u16 value)
+{
+	return Hooks::memory().put_u16(to, value);
+}
+
+void vna_env_lock_device(vna_env *env)
+{
+	Hooks::lock_device(env->kernel);
+}
+
+void vna_env_unlock_device(vna_env *env)
+{
+	Hooks::unlock_device(env->kernel);
+}
+
+void vna_env_lock_queue(vna_env *env, vna_u32 queue)
+{
+	Hooks::lock_queue(env->kernel, queue);
+}
+
+void vna_env_unlock_queue(vna_env *env, vna_u32 queue)
+{
+	Hooks::unlock_queue(env->kernel, queue);
+}
+
+int vna_env_owner_attach(vna_env *env)
+{
+	return Hooks::owner_attach(env->kernel);
+}
+
+void vna_env_owner_detach(vna_env *env)
+{
+	Hooks::owner_detach(env->kernel);
+}
+
+int vna_env_owner_is_current(vna_env *env)
+{
+	return Hooks::owner_is_current(env->kernel);
+}
+
+void vna_env_worker_wake(vna_env *env)
+{
+	Hooks::worker_wake(env->kernel);
+}
+
+int vna_env_eventfd_open(vna_s32 fd, vna_eventfd **out)
+{
+	return Hooks::eventfd_open(vna::host::FakeKernel::current(), fd, out);
+}
+
+void vna_env_eventfd_close(vna_eventfd *event)
+{
+	Hooks::eventfd_close(event);
+}
+
+void vna_env_eventfd_signal(vna_eventfd *event)
+{
+	Hooks::eventfd_signal(event);
+}
+
+int vna_env_kick_open(vna_env *env, vna_u32 queue, vna_s32 fd, vna_kick **out)
+{
+	return Hooks::kick_open(env->kernel, queue, fd, out);
+}
+
+void vna_env_kick_close(vna_kick *kick)
+{
+	Hooks::kick_close(kick);
+}
+
+int vna_env_backend_open(vna_env *env, vna_u32 queue, vna_s32 fd, vna_backend **out)
+{
+	return Hooks::backend_open(env->kernel, queue, fd, out);
+}
+
+int vna_env_backend_same(const vna_backend *a, const vna_backend *b)
+{
+	return &a->file == &b->file;
+}
+
+int vna_env_backend_attach(vna_backend *backend)
+{
+	return backend->attach();
+}
+
+void vna_env_backend_detach(vna_backend *backend)
+{
+	backend->detach();
+}
+
+void vna_env_backend_close(vna_backend *backend)
+{
+	Hooks::backend_close(backend);
+}
+
+vna_u32 vna_env_backend_consume(vna_backend *backend, vna_u32 *lens, vna_u32 max)
+{
+	return Hooks::working(backend, "consume").consume(lens, max);
+}
+
+vna_s32 vna_env_backend_receive(vna_backend *backend, const vna_segment *segs, vna_u32 nsegs,
+				vna_u32 len)
+{
+	return Hooks::working(backend, "receive").receive(segs, nsegs, len);
+}
+
+void vna_env_backend_free(vna_backend *backend, vna_u32 n)
+{
+	Hooks::working(backend, "free").free(n);
+}
+
+vna_u32 vna_env_backend_send(vna_backend *backend, vna_tx_frame *frames, vna_u32 n)
+{
+	return Hooks::working(backend, "send").send(frames, n);
+}
+
+int vna_env_backend_want_room(vna_backend *backend)
+{
+	return Hooks::working(backend, "want_room").want_room();
+}
+
+void vna_env_log(vna_env *env, const char *format, ...)
+{
+	char line[256];
+	va_list args;
+	va_start(args, format);
+	std::vsnprintf(line, sizeof line, format, args);
+	va_end(args);
+	env->kernel.log.emplace_back(line);
+}
+
+void vna_env_bug(const char *what)
+{
+	trap("bug in the core: %s", what);
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "host/fake_backend.hh"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "host/fake_kernel.hh"
+
+namespace vna::host
+{
+
+FakeBackend::FakeBackend(FakeKernel &kernel, vna_u32 header)
+    : kernel_(kernel), fd_(kernel.add_backend(*this)), header_(header)
+{
+}
+
+FakeBackend::~FakeBackend()
+{
+	kernel_.close();
+}
+
+void FakeBackend::arrive(const Bytes &payload, std::byte fill)
+{
+	Frame frame;
+	frame.bytes.assign(header_, fill);
+	frame.bytes.insert(frame.bytes.end(), payload.begin(), payload.end());
+	arrive(std::move(frame));
+}
+
+void FakeBackend::arrive(Frame frame)
+{
+	waiting.push_back(std::move(frame));
+	for (const vna_backend *handle : handles_) {
+		if (handle->attached && handle->queue == rx_queue)
+			kernel_.event(handle->queue, VNA_EVENT_BACKEND);
+	}
+}
+
+void FakeBackend::make_room(unsigned n)
+{
+	if (room)
+		*room += n;
+	for (vna_backend *handle : handles_) {
+		if (std::exchange(handle->room_wanted, false))
+			kernel_.event(handle->queue, VNA_EVENT_BACKEND);
+	}
+}
+
+} // namespace vna::host
+
+using vna::host::Bytes;
+using vna::host::FakeBackend;
+using vna::host::trap;
+
+vna_backend::vna_backend(vna::host::FakeKernel &in, FakeBackend &of, vna_u32 to)
+    : kernel(in), file(of), queue(to)
+{
+	file.opened++;
+	file.handles_.push_back(this);
+}
+
+vna_backend::~vna_backend()
+{
+	if (attached)
+		trap("a backend was closed while attached");
+	file.opened--;
+	std::erase(file.handles_, this);
+}
+
+void vna_backend::check_locked(const char *what) const
+{
+	if (!kernel.queue_locked(queue))
+		trap("backend %s without the lock of queue %u", what, queue);
+}
+
+int vna_backend::attach()
+{
+	check_locked("attach");
+	if (attached)
+		trap("a backend was attached twice");
+	if (file.attach_error)
+		return file.attach_error;
+	attached = true;
+	file.attached++;
+	if (queue == vna::host::rx_queue && !file.waiting.empty())
+		kernel.event(queue, VNA_EVENT_BACKEND);
+	return 0;
+}
+
+void vna_backend::detach()
+{
+	check_locked("detach");
+	if (!attached)
+		trap("a backend was detached that is not attached");
+	attached = room_wanted = false;
+	file.attached--;
+	while (!taken.empty()) { // back to where they came from
+		file.waiting.push_front(std::move(taken.back()));
+		taken.pop_back();
+	}
+}
+
+vna_u32 vna_backend::consume(vna_u32 *lens, vna_u32 max)
+{
+	check_locked("consume");
+	if (!taken.empty())
+		trap("consume with frames still taken");
+	if (!max)
+		trap("consume of no frames");
+	while (taken.size() < max && !file.waiting.empty()) {
+		const auto &frame = file.waiting.front();
+		*lens++ = frame.announced.value_or(static_cast<vna_u32>(frame.bytes.size()) -
+						   file.header_);
+		taken.push_back(frame);
+		file.waiting.pop_front();
+	}
+	file.consumed += !taken.empty();
+	return static_cast<vna_u32>(taken.size());
+}
+
+vna_s32 vna_backend::receive(const vna_segment *segs, vna_u32 nsegs, vna_u32 len)
+{
+	check_locked("receive");
+	if (taken.empty())
+		trap("receive of a frame that was not taken");
+	const FakeBackend::Frame frame = std::move(taken.front());
+	taken.pop_front();
+	vna_u64 room = 0;
+	for (vna_u32 i = 0; i < nsegs; i++)
+		room += segs[i].len;
+	if (room < len)
+		trap("receive of %u bytes into segments of %llu", len, room);
+	if (nsegs > 1024)
+		trap("receive into %u segments", nsegs);
+	if (frame.error)
+		return frame.error;
+
+	const std::byte *from = frame.bytes.data();
+	auto left = std::min<vna_u64>(len, frame.bytes.size());
+	for (const vna_segment *s = segs; left; s++) {
+		const auto n = std::min(left, s->len);
+		if (kernel.memory.copy_out(s->addr, from, n))
+			return -EFAULT;
+		from += n;
+		left -= n;
+	}
+	return static_cast<vna_s32>(frame.bytes.size());
+}
+
+void vna_backend::free(vna_u32 n)
+{
+	check_locked("free");
+	if (n > taken.size())
+		trap("free of frames that were not taken");
+	file.freed += n;
+	taken.erase(taken.begin(), taken.begin() + n);
+}
+
+vna_u32 vna_backend::send(vna_tx_frame *frames, vna_u32 n)
+{
+	check_locked("send");
+	if (!n)
+		trap("send of no frames");
+	file.batches.push_back(n);
+	for (vna_u32 i = 0; i < n; i++) {
+		vna_tx_frame &frame = frames[i];
+		vna_u64 len = 0;
+		for (vna_u32 s = 0; s < frame.nsegs; s++) {
+			len += frame.segs[s].len;
+			if (!frame.segs[s].len)
+				trap("an empty segment was sent");
+		}
+		if (len != frame.len || !len || frame.nsegs > 1024)
+			trap("sent %u bytes in %u segments of %llu", frame.len, frame.nsegs, len);
+		if (file.room && !(*file.room)) {
+			frame.result = -EAGAIN;
+			return i;
+		}
+		if (file.room)
+			--*file.room;
+		Bytes bytes(frame.len);
+		std::byte *to = bytes.data();
+		frame.result = static_cast<vna_s32>(frame.len);
+		for (vna_u32 s = 0; s < frame.nsegs; s++) {
+			if (kernel.memory.copy_in(to, frame.segs[s].addr, frame.segs[s].len))
+				frame.result = -EFAULT;
+			to += frame.segs[s].len;
+		}
+		const auto scripted = file.results.find(file.offered++);
+		if (scripted != file.results.end())
+			frame.result = scripted->second;
+		if (frame.result >= 0)
+			file.sent.push_back(std::move(bytes));
+	}
+	return n;
+}
+
+int vna_backend::want_room()
+{
+	check_locked("want_room");
+	file.wanted++;
+	if (file.room_at_once)
+		return 1;
+	room_wanted = true;
+	return 0;
+}

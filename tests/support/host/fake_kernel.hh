@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Everything that surrounds one device on the host: user memory, the owner and the worker,
+// files, locks, the log.  It checks what abi.h promises of the core's calls (contexts, the order
+// of locks, no frame taken twice) and ends the process where one is broken.
+#pragma once
+
+#include <map>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "host/fake_backend.hh"
+#include "host/user_memory.hh"
+
+namespace vna::host
+{
+
+inline constexpr vna_u32 rx_queue = 0;
+inline constexpr vna_u32 tx_queue = 1;
+
+class FakeKernel
+{
+public:
+	explicit FakeKernel(const vna_config &config = {64});
+	~FakeKernel();
+	FakeKernel(const FakeKernel &) = delete;
+	FakeKernel &operator=(const FakeKernel &) = delete;
+
+	// The one that exists: some hooks have no argument that tells.
+	static FakeKernel &current();
+
+	[[nodiscard]] vna_core *core() { return core_; }
+	// An ioctl by @process on the device.
+	long ioctl(vna_u32 command, Address arg);
+	// The last reference to the descriptor goes.  Done by the destructor otherwise.
+	void close();
+	// What is still open or allocated, in words; empty after close() unless there is a leak.
+	[[nodiscard]] std::vector<std::string> leaks() const;
+
+	UserMemory memory;
+
+	// The process that calls, and errors of owner_attach().
+	int process = 1;
+	int attach_error = 0;
+	[[nodiscard]] bool has_worker() const { return owner_ != 0; }
+
+	// Runs the worker while it was woken or has work, for at most @turns; returns how many.
+	unsigned work(unsigned turns = 10000);
+	// One turn, woken or not.  Whether there is more to do.
+	bool turn();
+	unsigned wakes = 0;
+	[[nodiscard]] bool woken() const { return woken_; }
+
+	// Something happened, as an interrupt would tell.
+	void event(vna_u32 queue, vna_event event);
+
+	// The @n-th allocation from now on (1: the next) fails; 0: none.
+	void fail_alloc_at(unsigned n) { fail_alloc_in_ = n; }
+	// The same for the opening of kicks, in which the glue allocates.
+	int kick_error = 0;
+	unsigned allocations = 0; // made since the start
+
+	// Files of the process, by descriptor.
+	int add_eventfd();
+	int add_backend(FakeBackend &backend);
+	int add_plain_file();		       // neither an eventfd nor a backend
+	static constexpr int closed_fd = 9999; // no file at all
+	// The driver writes an eventfd, or the test looks at what was written to one.
+	void write_eventfd(int fd);
+	[[nodiscard]] unsigned eventfd_count(int fd) const { return files_.at(fd).written; }
+
+	std::vector<std::string> log;
+
+	// A queue's counter by its name in the tables that vna_core_counter_name() gives.
+	[[nodiscard]] unsigned long long counter(vna_u32 queue, const std::string &name) const;
+	[[nodiscard]] std::string state(vna_u32 queue) const
+	{
+		return vna_core_queue_state(core_, queue);
+	}
+
+	[[nodiscard]] bool queue_locked(vna_u32 queue) const { return queues_locked_ >> queue & 1; }
+
+private:
+	friend struct Hooks;
+
+	enum class Context : std::uint8_t { process, worker, atomic };
+	struct File {
+		enum Kind : std::uint8_t { eventfd, backend, plain } kind;
+		unsigned written = 0;
+		FakeBackend *file = nullptr;
+	};
+	class In; // a scope that runs in another context
+
+	int add(File::Kind kind, FakeBackend *backend = nullptr);
+	void may_sleep(const char *what) const;
+	void in_worker(const char *what) const;
+
+	vna_env *env_;
+	vna_core *core_ = nullptr;
+	void *core_memory_ = nullptr;
+	Context context_ = Context::process;
+	bool device_locked_ = false;
+	unsigned queues_locked_ = 0; // a bit each
+	int owner_ = 0;
+	bool woken_ = false;
+	unsigned fail_alloc_in_ = 0;
+	std::unordered_set<void *> allocated_;
+	std::map<int, File> files_;
+	std::vector<vna_kick *> kicks_;
+	unsigned events_open_ = 0;
+	unsigned backends_open_ = 0;
+	int next_fd_ = 3;
+};
+
+} // namespace vna::host

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What the core's opaque pointers point to, but for the backend's.
+#pragma once
+
+#include "host/fake_kernel.hh"
+
+struct vna_env {
+	vna::host::FakeKernel &kernel;
+};
+
+struct vna_eventfd {
+	vna::host::FakeKernel &kernel;
+	int fd;
+};
+
+struct vna_kick {
+	vna::host::FakeKernel &kernel;
+	int fd;
+	vna_u32 queue;
+};

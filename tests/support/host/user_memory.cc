@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "host/user_memory.hh"
+
+#include <atomic>
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+namespace vna::host
+{
+
+void trap(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	std::fputs("TRAP: ", stderr);
+	std::vfprintf(stderr, format, args);
+	std::fputc('\n', stderr);
+	va_end(args);
+	std::abort();
+}
+
+void UserMemory::allow(Address at, std::uint64_t len)
+{
+	allowed_.push_back({at, len});
+}
+
+void UserMemory::forbid(Address at)
+{
+	for (auto range = allowed_.end(); range != allowed_.begin();) {
+		if ((--range)->at == at) {
+			allowed_.erase(range);
+			return;
+		}
+	}
+	trap("user memory at %#llx was not declared", static_cast<unsigned long long>(at));
+}
+
+unsigned UserMemory::count(Access::Kind kind, Address at, std::uint64_t len) const
+{
+	unsigned n = 0;
+	for (const Access &access : records_)
+		n += access.kind == kind && Range{at, len}.touches(access.at, access.len);
+	return n;
+}
+
+Address UserMemory::read_twice(Address at, std::uint64_t len) const
+{
+	std::vector<bool> seen(len);
+	for (const Access &access : records_) {
+		if (access.kind != Access::read)
+			continue;
+		for (Address byte = access.at; byte != access.at + access.len; byte++) {
+			if (byte < at || byte - at >= len)
+				continue;
+			if (seen[byte - at])
+				return byte;
+			seen[byte - at] = true;
+		}
+	}
+	return 0;
+}
+
+void UserMemory::after(Access::Kind kind, Address at, std::uint64_t len, Hook hook)
+{
+	hooks_.push_back({kind, {at, len}, std::move(hook)});
+}
+
+void UserMemory::flip_after_read(Address at, std::uint64_t len)
+{
+	auto flipped = std::make_shared<std::vector<bool>>(len);
+	after(Access::read, at, len, [=](const Access &access) {
+		for (Address byte = access.at; byte != access.at + access.len; byte++) {
+			if (byte < at || byte - at >= len || (*flipped)[byte - at])
+				continue;
+			(*flipped)[byte - at] = true;
+			auto &value = *reinterpret_cast<unsigned char *>(byte);
+			value = static_cast<unsigned char>(~value);
+		}
+	});
+}
+
+int UserMemory::check(Access::Kind kind, Address at, std::uint64_t len)
+{
+	accesses_++;
+	if (recording_)
+		records_.push_back({kind, at, len});
+	if (fail_in_ && !--fail_in_)
+		return -EFAULT;
+	if (!ok(at, len) || Range{0, null_pages}.touches(at, len))
+		return -EFAULT;
+	for (const Range &range : faults_) {
+		if (range.touches(at, len))
+			return -EFAULT;
+	}
+	for (auto range = allowed_.rbegin(); range != allowed_.rend(); ++range) {
+		if (range->holds(at, len))
+			return 0;
+	}
+	trap("%s of %llu bytes at %#llx, which no one declared",
+	     kind == Access::read ? "read" : "write", static_cast<unsigned long long>(len),
+	     static_cast<unsigned long long>(at));
+}
+
+void UserMemory::done(Access::Kind kind, Address at, std::uint64_t len)
+{
+	// By number: a hook may add others.
+	for (std::size_t i = 0; i < hooks_.size(); i++) {
+		if (hooks_[i].kind == kind && hooks_[i].range.touches(at, len))
+			hooks_[i].hook({kind, at, len});
+	}
+}
+
+int UserMemory::copy_in(void *to, Address from, std::uint64_t len)
+{
+	if (!len)
+		return 0;
+	const int error = check(Access::read, from, len);
+	if (error)
+		return error;
+	std::memcpy(to, reinterpret_cast<const void *>(from), len);
+	done(Access::read, from, len);
+	return 0;
+}
+
+int UserMemory::copy_out(Address to, const void *from, std::uint64_t len)
+{
+	if (!len)
+		return 0;
+	const int error = check(Access::write, to, len);
+	if (error)
+		return error;
+	std::memcpy(reinterpret_cast<void *>(to), from, len);
+	done(Access::write, to, len);
+	return 0;
+}
+
+int UserMemory::get_u16(std::uint16_t *to, Address from)
+{
+	const int error = check(Access::read, from, sizeof *to);
+	if (error)
+		return error;
+	if (from % sizeof *to)
+		trap("a 16-bit read at an odd address");
+	*to = std::atomic_ref(*reinterpret_cast<std::uint16_t *>(from))
+		      .load(std::memory_order_relaxed);
+	done(Access::read, from, sizeof *to);
+	return 0;
+}
+
+int UserMemory::put_u16(Address to, std::uint16_t value)
+{
+	const int error = check(Access::write, to, sizeof value);
+	if (error)
+		return error;
+	if (to % sizeof value)
+		trap("a 16-bit write at an odd address");
+	std::atomic_ref(*reinterpret_cast<std::uint16_t *>(to))
+		.store(value, std::memory_order_relaxed);
+	done(Access::write, to, sizeof value);
+	return 0;
+}
+
+} // namespace vna::host

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "device_bench.hh"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+namespace vna
+{
+
+namespace
+{
+
+constexpr u64 guest_base = 0x100000;
+
+driver::GuestMemory &with_region(driver::GuestMemory &guest)
+{
+	if (guest.regions().empty())
+		guest.add_region(guest_base, 64 << 20);
+	return guest;
+}
+
+} // namespace
+
+DeviceBench::Side::Side(DeviceBench &bench, u32 i, const DeviceOptions &options)
+    : index(i), ring(with_region(bench.guest),
+		     {.size = options.size,
+		      .event_idx = Features{options.features}.has(VNA_VIRTIO_RING_F_EVENT_IDX),
+		      .indirect_entries = 64,
+		      .first_index = 0,
+		      .region = 0}),
+      kick_fd(bench.kernel.add_eventfd()), call_fd(bench.kernel.add_eventfd()),
+      error_fd(bench.kernel.add_eventfd())
+{
+}
+
+DeviceBench::DeviceBench(const DeviceOptions &given)
+    : options(given), backend(kernel, given.features & own_header ? 0 : header()),
+      rx(*this, rx_queue, given), tx(*this, tx_queue, given)
+{
+	kernel.memory.allow(guest.regions()[0].user, guest.regions()[0].size);
+	if (options.start)
+		start();
+}
+
+vna_vhost_vring_addr DeviceBench::address_of(u32 index)
+{
+	const auto areas = side(index).ring.areas();
+	return {index, 0, user(areas.descriptor), user(areas.device), user(areas.driver), 0};
+}
+
+std::vector<vna_vhost_memory_region> DeviceBench::regions() const
+{
+	std::vector<vna_vhost_memory_region> all{phantom};
+	for (const auto &r : guest.regions())
+		all.push_back({r.base, r.size, host::UserMemory::address_of(r.user), 0});
+	return all;
+}
+
+long DeviceBench::set_memory(const std::vector<vna_vhost_memory_region> &regions, u32 padding)
+{
+	const vna_vhost_memory head{static_cast<u32>(regions.size()), padding};
+	const std::size_t bytes = regions.size() * sizeof regions[0];
+	Bytes arg(sizeof head + bytes);
+	std::memcpy(arg.data(), &head, sizeof head);
+	if (bytes)
+		std::memcpy(arg.data() + sizeof head, regions.data(), bytes);
+	const host::Allowed allowed(kernel.memory, arg.data(), arg.size());
+	return kernel.ioctl(VNA_VHOST_SET_MEM_TABLE, host::UserMemory::address_of(arg.data()));
+}
+
+u32 DeviceBench::base(u32 index)
+{
+	vna_vhost_vring_state arg{index, 0xdeadbeef};
+	EXPECT_EQ(ioctl(VNA_VHOST_GET_VRING_BASE, arg), 0);
+	EXPECT_EQ(arg.index, index);
+	return arg.num;
+}
+
+void DeviceBench::set_up(u32 index)
+{
+	const Side &s = side(index);
+	ASSERT_EQ(state(VNA_VHOST_SET_VRING_NUM, index, s.ring.size()), 0);
+	ASSERT_EQ(state(VNA_VHOST_SET_VRING_BASE, index, s.ring.base()), 0);
+	ASSERT_EQ(set_addr(index), 0);
+	ASSERT_EQ(file(VNA_VHOST_SET_VRING_KICK, index, s.kick_fd), 0);
+	ASSERT_EQ(file(VNA_VHOST_SET_VRING_CALL, index, s.call_fd), 0);
+	ASSERT_EQ(file(VNA_VHOST_SET_VRING_ERR, index, s.error_fd), 0);
+}
+
+void DeviceBench::start(u32 index)
+{
+	set_up(index);
+	ASSERT_EQ(set_backend(index, backend.fd()), 0);
+}
+
+void DeviceBench::start()
+{
+	ASSERT_EQ(set_owner(), 0);
+	ASSERT_EQ(set_features(options.features), 0);
+	ASSERT_EQ(set_memory(), 0);
+	start(rx_queue);
+	start(tx_queue);
+	kernel.work();
+}
+
+void DeviceBench::kick(Side &side)
+{
+	side.ring.publish();
+	if (side.ring.needs_kick())
+		kernel.write_eventfd(side.kick_fd);
+}
+
+driver::Token DeviceBench::offer(Side &side, const driver::Chain &chain,
+				 const driver::AddOptions &how)
+{
+	const auto token = side.ring.add(chain, how);
+	EXPECT_TRUE(token.has_value()) << "the ring is full";
+	if (!token)
+		return driver::no_token;
+	side.offered[*token] = chain;
+	kick(side);
+	return *token;
+}
+
+driver::Token DeviceBench::send(const Bytes &frame, std::vector<u32> cuts,
+				const driver::AddOptions &how, std::byte fill)
+{
+	Bytes bytes(header(), fill);
+	bytes.insert(bytes.end(), frame.begin(), frame.end());
+	const u64 cut = std::accumulate(cuts.begin(), cuts.end(), u64{0});
+	EXPECT_LE(cut, bytes.size());
+	if (cut < bytes.size())
+		cuts.push_back(static_cast<u32>(bytes.size() - cut));
+	const auto chain = driver::allocate_chain(guest, cuts, false);
+	driver::chain_write(guest, chain, bytes);
+	return offer(tx, chain, how);
+}
+
+driver::Token DeviceBench::post(std::initializer_list<u32> lens, const driver::AddOptions &how)
+{
+	const auto chain = driver::allocate_chain(guest, std::vector<u32>(lens), true);
+	Bytes dirt(driver::chain_length(chain), std::byte{0xaa});
+	driver::chain_write(guest, chain, dirt);
+	return offer(rx, chain, how);
+}
+
+std::vector<DeviceBench::Received> DeviceBench::received()
+{
+	std::vector<Received> all;
+	const bool counted = header() == net_header_mrg_bytes;
+	while (auto used = rx.ring.collect()) {
+		Received r;
+		Bytes bytes;
+		unsigned left = 1;
+		for (r.buffers = 0; left; left--) {
+			if (r.buffers)
+				used = rx.ring.collect();
+			EXPECT_TRUE(used) << "fewer buffers used than num_buffers says";
+			if (!used)
+				return all;
+			EXPECT_NE(used->token, driver::no_token);
+			const auto &chain = rx.offered.at(used->token);
+			Bytes part(used->len);
+			EXPECT_EQ(driver::chain_read(guest, chain, part), part.size());
+			bytes.insert(bytes.end(), part.begin(), part.end());
+			if (!r.buffers && counted && bytes.size() >= header()) {
+				u16 n;
+				std::memcpy(&n, &bytes[net_header_num_buffers], sizeof n);
+				EXPECT_GE(n, 1u);
+				left = n;
+			}
+			r.buffers++;
+		}
+		EXPECT_GE(bytes.size(), header());
+		if (bytes.size() < header())
+			return all;
+		r.header.assign(bytes.begin(), bytes.begin() + header());
+		r.frame.assign(bytes.begin() + header(), bytes.end());
+		all.push_back(std::move(r));
+	}
+	return all;
+}
+
+unsigned DeviceBench::collect(Side &side)
+{
+	unsigned n = 0;
+	while (const auto used = side.ring.collect()) {
+		EXPECT_NE(used->token, driver::no_token);
+		n++;
+	}
+	return n;
+}
+
+void DeviceBench::expect_transmit(unsigned frames)
+{
+	collect(tx);
+	backend.sent.clear();
+	for (unsigned i = 0; i < frames; i++)
+		send(payload(60 + i, i));
+	kernel.work();
+	ASSERT_EQ(backend.sent.size(), frames);
+	for (unsigned i = 0; i < frames; i++) {
+		const Bytes &sent = backend.sent[i];
+		EXPECT_EQ(Bytes(sent.begin() + backend.header(), sent.end()), payload(60 + i, i));
+	}
+	EXPECT_EQ(collect(tx), frames);
+	EXPECT_EQ(tx.ring.outstanding(), 0u);
+}
+
+void DeviceBench::expect_receive(unsigned frames)
+{
+	for (unsigned i = 0; i < frames; i++)
+		post({2048});
+	for (unsigned i = 0; i < frames; i++)
+		backend.arrive(payload(60 + i, i));
+	kernel.work();
+	const auto got = received();
+	ASSERT_EQ(got.size(), frames);
+	for (unsigned i = 0; i < frames; i++)
+		EXPECT_EQ(got[i].frame, payload(60 + i, i));
+}
+
+void DeviceBench::expect_traffic(unsigned frames)
+{
+	expect_transmit(frames);
+	expect_receive(frames);
+}
+
+} // namespace vna

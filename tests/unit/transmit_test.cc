@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The transmit queue: what becomes of each buffer, and of the worker's time.
+#include "device_bench.hh"
+#include "malformed.hh"
+
+namespace vna
+{
+namespace
+{
+
+constexpr u64 event_idx = feature(VNA_VIRTIO_RING_F_EVENT_IDX);
+
+// A frame is sent with its header as the driver wrote it, whatever the feature set.
+class TransmitFeatures : public testing::TestWithParam<u64>
+{
+};
+
+TEST_P(TransmitFeatures, frames_of_all_sizes_go_out_in_order)
+{
+	DeviceBench b({.features = GetParam()});
+	const std::vector<u32> sizes{14, 15, 60, 1514, 9000, 65535, max_frame_bytes};
+	for (const u32 size : sizes)
+		b.send(payload(size, size), {}, {}, std::byte{0x11});
+	b.kernel.work();
+	ASSERT_EQ(b.backend.sent.size(), sizes.size());
+	u64 bytes = 0;
+	for (std::size_t i = 0; i < sizes.size(); i++) {
+		Bytes expected(b.backend.header(), std::byte{0x11});
+		const Bytes frame = payload(sizes[i], sizes[i]);
+		expected.insert(expected.end(), frame.begin(), frame.end());
+		EXPECT_EQ(b.backend.sent[i], expected) << sizes[i];
+		bytes += sizes[i];
+	}
+	EXPECT_EQ(b.count(tx_queue, Count::packets), sizes.size());
+	EXPECT_EQ(b.count(tx_queue, Count::bytes), bytes);
+	EXPECT_EQ(b.count(tx_queue, Count::buffers), sizes.size());
+	for (std::size_t i = 0; i < sizes.size(); i++) {
+		const auto used = b.tx.ring.collect();
+		ASSERT_TRUE(used);
+		EXPECT_EQ(used->token, i);
+		EXPECT_EQ(used->len, 0u) << "nothing is written to a transmit buffer (2.7.8.2)";
+	}
+}
+
+// The header may lie in any number of segments (2.7.4.1).
+TEST_P(TransmitFeatures, frames_cut_anywhere_go_out_whole)
+{
+	DeviceBench b({.features = GetParam()});
+	const u32 h = b.header();
+	const std::vector<std::vector<u32>> cuts{{1},
+						 {h - 1},
+						 {h},
+						 {h + 1},
+						 {3, 4},
+						 {h, 1, 1, 1},
+						 {1, h - 1},
+						 {1, h},
+						 {h - 1, 1},
+						 {h - 1, 2},
+						 std::vector<u32>(h + 14, 1)};
+	for (const auto &cut : cuts) {
+		for (const bool indirect : {false, true})
+			b.send(payload(60, cut.size()), cut, {.indirect = indirect});
+	}
+	b.kernel.work();
+	ASSERT_EQ(b.backend.sent.size(), 2 * cuts.size());
+	for (std::size_t i = 0; i < b.backend.sent.size(); i++) {
+		const Bytes &sent = b.backend.sent[i];
+		EXPECT_EQ(Bytes(sent.begin() + b.backend.header(), sent.end()),
+			  payload(60, cuts[i / 2].size()))
+			<< "cut " << i / 2;
+	}
+}
+
+TEST_P(TransmitFeatures, short_and_long_frames_are_dropped_and_counted)
+{
+	DeviceBench b({.features = GetParam()});
+	const u32 h = b.header();
+	b.send(payload(13));
+	b.send(payload(60, 1));
+	b.send(payload(max_frame_bytes + 1));
+	const u64 data = b.guest.allocate(64);
+	for (const u32 len : {1u, h - 1, h, h + 1})
+		b.offer(b.tx, {{data, len, false}});
+	b.send(payload(60, 2));
+	b.kernel.work();
+	ASSERT_EQ(b.backend.sent.size(), 2u);
+	EXPECT_EQ(b.count(tx_queue, Count::drop_short), 5u);
+	EXPECT_EQ(b.count(tx_queue, Count::drop_long), 1u);
+	EXPECT_EQ(b.count(tx_queue, Count::packets), 2u);
+	EXPECT_EQ(b.count(tx_queue, Count::bytes), 120u);
+	EXPECT_EQ(b.collect(b.tx), 8u) << "dropped ones are given back too";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+	All, TransmitFeatures,
+	testing::Values(modern, modern | event_idx, modern | own_header,
+			feature(VNA_VIRTIO_RING_F_INDIRECT_DESC),
+			feature(VNA_VIRTIO_RING_F_INDIRECT_DESC) | own_header | event_idx),
+	[](const auto &info) {
+		const Features f{info.param};
+		return std::string(f.has(VNA_VIRTIO_F_VERSION_1) ? "modern" : "legacy") +
+		       (f.has(VNA_VIRTIO_RING_F_EVENT_IDX) ? "_event_idx" : "") +
+		       (f.has(VNA_VHOST_NET_F_VIRTIO_NET_HDR) ? "_own_header" : "");
+	});
+
+TEST(Transmit, one_call_to_the_backend_carries_64_frames_at_most)
+{
+	DeviceBench b;
+	for (unsigned i = 0; i < 150; i++) {
+		ASSERT_TRUE(b.tx.ring.add(driver::cut(b.guest.allocate(100), 72, 72, false)));
+	}
+	b.kick(b.tx);
+	b.kernel.work();
+	EXPECT_EQ(b.backend.batches, (std::vector<u32>{64, 64, 22}));
+	EXPECT_EQ(b.count(tx_queue, Count::batches), 3u);
+}
+
+TEST(Transmit, driver_is_called_once_a_batch)
+{
+	DeviceBench b;
+	for (unsigned i = 0; i < 10; i++)
+		ASSERT_TRUE(b.tx.ring.add(driver::cut(b.guest.allocate(100), 72, 72, false)));
+	b.kick(b.tx);
+	b.kernel.work();
+	EXPECT_EQ(b.calls(b.tx), 1u);
+	EXPECT_EQ(b.count(tx_queue, Count::calls), 1u);
+	b.tx.ring.disable_notifications();
+	b.send(payload(60));
+	b.kernel.work();
+	EXPECT_EQ(b.calls(b.tx), 1u);
+	EXPECT_EQ(b.count(tx_queue, Count::calls_suppressed), 1u);
+}
+
+TEST(Transmit, without_a_call_eventfd_frames_pass)
+{
+	DeviceBench b;
+	ASSERT_EQ(b.file(VNA_VHOST_SET_VRING_CALL, tx_queue, -1), 0);
+	b.expect_transmit();
+	EXPECT_EQ(b.calls(b.tx), 0u);
+}
+
+// What the driver wished to be told of meanwhile it is told of then.
+TEST(Transmit, call_eventfd_that_comes_later_hears_of_what_was_used_before)
+{
+	DeviceBench b({.features = modern | event_idx});
+	b.send(payload(60));
+	b.kernel.work();
+	ASSERT_EQ(b.calls(b.tx), 1u);
+	b.collect(b.tx);
+	ASSERT_TRUE(b.tx.ring.enable_notifications());
+	ASSERT_EQ(b.file(VNA_VHOST_SET_VRING_CALL, tx_queue, -1), 0);
+	b.send(payload(60));
+	b.kernel.work();
+	ASSERT_EQ(b.file(VNA_VHOST_SET_VRING_CALL, tx_queue, b.tx.call_fd), 0);
+	b.send(payload(60));
+	b.kernel.work();
+	EXPECT_EQ(b.calls(b.tx), 2u);
+}
+
+// -EAGAIN.
+
+class TransmitBlocked : public testing::TestWithParam<unsigned>
+{
+};
+
+TEST_P(TransmitBlocked, keeps_the_order_and_loses_nothing)
+{
+	const unsigned room = GetParam();
+	DeviceBench b;
+	b.backend.room = room;
+	for (unsigned i = 0; i < 100; i++)
+		b.send(payload(60 + i, i));
+	for (unsigned round = 1; b.backend.sent.size() < 100; round++) {
+		b.kernel.work();
+		ASSERT_EQ(b.backend.sent.size(),
+			  std::min(100u, round * room + (room ? 0 : round - 1)));
+		ASSERT_EQ(b.tx.ring.size() - b.tx.ring.free_descriptors(), 100u);
+		if (b.backend.sent.size() == 100)
+			break;
+		EXPECT_EQ(b.backend.wanted, round);
+		EXPECT_EQ(b.count(tx_queue, Count::no_room), round);
+		EXPECT_EQ(b.base(tx_queue), b.backend.sent.size());
+		EXPECT_EQ(b.tx.ring.table().used_idx(), b.backend.sent.size());
+		EXPECT_FALSE(b.kernel.woken()) << "no busy wait";
+		b.backend.make_room(room ? room : 1);
+	}
+	for (unsigned i = 0; i < 100; i++)
+		ASSERT_EQ(b.backend.sent[i].size(), 72 + i);
+	EXPECT_EQ(b.collect(b.tx), 100u);
+	EXPECT_EQ(b.count(tx_queue, Count::packets), 100u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Transmit, TransmitBlocked, testing::Values(0, 1, 7, 63, 64, 65),
+			 [](const auto &info) { return "room_" + std::to_string(info.param); });
+
+TEST(Transmit, room_that_is_there_at_once_is_used_without_an_event)
+{
+	DeviceBench b;
+	b.backend.room = 5;
+	b.backend.room_at_once = true;
+	for (unsigned i = 0; i < 10; i++)
+		b.send(payload(60 + i, i));
+	b.kernel.turn();
+	EXPECT_EQ(b.backend.sent.size(), 5u);
+	EXPECT_TRUE(b.kernel.woken());
+	b.backend.room = 5;
+	b.kernel.work();
+	EXPECT_EQ(b.backend.sent.size(), 10u);
+}
+
+// Short frames on either side of the one that blocks: those before it are done.
+TEST(Transmit, blocked_behind_short_frames_gives_those_back)
+{
+	DeviceBench b;
+	b.backend.room = 1;
+	b.send(payload(60, 1));
+	b.send(payload(5));
+	b.send(payload(60, 2));
+	b.send(payload(5));
+	b.kernel.work();
+	EXPECT_EQ(b.base(tx_queue), 2u);
+	EXPECT_EQ(b.count(tx_queue, Count::drop_short), 1u);
+	EXPECT_EQ(b.collect(b.tx), 2u);
+	b.backend.make_room(5);
+	b.kernel.work();
+	EXPECT_EQ(b.backend.sent.size(), 2u);
+	EXPECT_EQ(b.count(tx_queue, Count::drop_short), 2u);
+	EXPECT_EQ(b.collect(b.tx), 2u);
+}
+
+// What the backend refuses is done with, and counted by its kind.
+TEST(Transmit, refused_frames_are_counted_by_reason)
+{
+	DeviceBench b;
+	b.backend.results = {{1, -EINVAL}, {2, -ENOMEM}, {3, -ENOBUFS}, {4, -EFAULT}, {5, -EIO}};
+	for (unsigned i = 0; i < 8; i++)
+		b.send(payload(60 + i, i));
+	b.kernel.work();
+	EXPECT_EQ(b.backend.sent.size(), 3u);
+	EXPECT_EQ(b.backend.sent[1].size(), 72u + 6);
+	EXPECT_EQ(b.count(tx_queue, Count::drop_header), 1u);
+	EXPECT_EQ(b.count(tx_queue, Count::drop_nomem), 2u);
+	EXPECT_EQ(b.count(tx_queue, Count::drop_backend), 2u);
+	EXPECT_EQ(b.count(tx_queue, Count::packets), 3u);
+	EXPECT_EQ(b.count(tx_queue, Count::bytes), 60u + 66 + 67);
+	EXPECT_EQ(b.collect(b.tx), 8u);
+}
+
+// Weight.
+
+TEST(Transmit, lets_others_run_after_256_frames)
+{
+	DeviceBench b({.size = 1024});
+	for (unsigned i = 0; i < 600; i++)
+		b.send(payload(60));
+	b.kernel.turn();
+	EXPECT_EQ(b.backend.sent.size(), 256u);
+	EXPECT_EQ(b.count(tx_queue, Count::requeues), 1u);
+	EXPECT_TRUE(vna_core_has_work(b.kernel.core()));
+	b.kernel.turn();
+	EXPECT_EQ(b.backend.sent.size(), 512u);
+	b.kernel.work();
+	EXPECT_EQ(b.backend.sent.size(), 600u);
+}
+
+TEST(Transmit, lets_others_run_after_512_kilobytes)
+{
+	DeviceBench b;
+	for (unsigned i = 0; i < 20; i++)
+		b.send(payload(65000));
+	b.kernel.turn();
+	EXPECT_EQ(b.backend.sent.size(), 9u);
+	b.kernel.work();
+	EXPECT_EQ(b.backend.sent.size(), 20u);
+}
+
+// What is dropped costs time too (CVE-2019-3900).
+TEST(Transmit, lets_others_run_after_256_dropped_frames)
+{
+	DeviceBench b({.size = 1024});
+	const u64 data = b.guest.allocate(64);
+	for (unsigned i = 0; i < 600; i++)
+		b.offer(b.tx, {{data, 1, false}});
+	b.kernel.turn();
+	EXPECT_EQ(b.count(tx_queue, Count::drop_short), 256u);
+	b.kernel.work();
+	EXPECT_EQ(b.count(tx_queue, Count::drop_short), 600u);
+}
+
+TEST(Transmit, lets_others_run_after_8192_segments)
+{
+	DeviceBench b({.size = 1024});
+	for (unsigned i = 0; i < 250; i++)
+		b.send(payload(51), std::vector<u32>(62, 1), {.indirect = true});
+	b.kernel.turn();
+	EXPECT_LE(b.backend.sent.size(), 8192u / 63 + 64);
+	EXPECT_GT(b.backend.sent.size(), 100u);
+	b.kernel.work();
+	EXPECT_EQ(b.backend.sent.size(), 250u);
+}
+
+// An index that goes to and fro between the looks of fetch and enable_notify.
+TEST(Transmit, index_that_goes_to_and_fro_does_not_hold_the_worker)
+{
+	for (const u64 features : {modern, modern | event_idx}) {
+		DeviceBench b({.features = features});
+		auto &table = b.tx.ring.table();
+		b.kernel.memory.after(
+			host::Access::read, b.user(b.tx.ring.areas().driver) + 2, 2,
+			[&](const auto &) { table.set_avail_idx(table.avail_idx() ^ 1); });
+		b.kernel.memory.record(true);
+		b.kernel.write_eventfd(b.tx.kick_fd);
+		EXPECT_TRUE(b.kernel.turn());
+		EXPECT_EQ(b.count(tx_queue, Count::requeues), 1u);
+		EXPECT_LT(b.kernel.memory.records().size(), 2000u);
+		EXPECT_EQ(b.kernel.state(tx_queue), "running");
+		b.kernel.memory.drop_hooks();
+		table.set_avail_idx(0);
+		b.kernel.work();
+	}
+}
+
+// No lost wake-up: a buffer that comes when the queue has just found none is sent.
+TEST(Transmit, buffer_that_comes_while_notifications_are_enabled_is_sent)
+{
+	for (const u64 features : {modern, modern | event_idx}) {
+		DeviceBench b({.features = features});
+		bool once = false;
+		b.kernel.memory.after(
+			host::Access::write, b.user(b.tx.ring.areas().device), 4096,
+			[&](const host::Access &access) {
+				const u64 used = b.user(b.tx.ring.areas().device);
+				const u64 ask = features & event_idx ? 4 + 8 * 256 : 0;
+				// The wish, not the flag that says no.
+				if (access.at != used + ask || once ||
+				    b.tx.ring.table().used_flags())
+					return;
+				once = true;
+				b.tx.ring.add(driver::cut(b.guest.allocate(100), 72, 72, false));
+				b.tx.ring.publish(); // and no kick
+			});
+		b.kernel.write_eventfd(b.tx.kick_fd);
+		b.kernel.work();
+		EXPECT_TRUE(once);
+		EXPECT_EQ(b.backend.sent.size(), 1u);
+	}
+}
+
+// Bad rings.
+
+TEST(Transmit, writable_descriptor_stops_the_queue_after_the_frames_before)
+{
+	DeviceBench b;
+	b.send(payload(60, 1));
+	b.send(payload(60, 2));
+	b.offer(b.tx, driver::allocate_chain(b.guest, std::vector<u32>{100}, true));
+	b.send(payload(60, 3));
+	b.kernel.work();
+	EXPECT_EQ(b.backend.sent.size(), 2u);
+	EXPECT_EQ(b.kernel.state(tx_queue), "writable_on_transmit");
+	EXPECT_EQ(b.collect(b.tx), 2u);
+	EXPECT_EQ(b.calls(b.tx), 1u);
+	EXPECT_EQ(b.base(tx_queue), 2u);
+	EXPECT_EQ(b.errors(b.tx), 1u);
+}
+
+TEST(Transmit, readable_and_writable_descriptor_stops_the_queue)
+{
+	DeviceBench b;
+	auto chain = driver::allocate_chain(b.guest, std::vector<u32>{100}, false);
+	chain.push_back(driver::allocate_chain(b.guest, std::vector<u32>{1}, true)[0]);
+	b.offer(b.tx, chain);
+	b.kernel.work();
+	EXPECT_EQ(b.kernel.state(tx_queue), "writable_on_transmit");
+	EXPECT_TRUE(b.backend.sent.empty());
+}
+
+// A backend without room must not hide that the ring is broken.
+TEST(Transmit, malformed_chain_behind_a_blocked_frame_stops_the_queue_in_time)
+{
+	DeviceBench b;
+	b.backend.room = 0;
+	b.send(payload(60, 1));
+	b.offer(b.tx, {{b.guest.unmapped(), 100, false}});
+	b.kernel.work();
+	b.backend.make_room(10);
+	b.kernel.work();
+	EXPECT_EQ(b.kernel.state(tx_queue), "address_unmapped");
+	EXPECT_EQ(b.errors(b.tx), 1u);
+	EXPECT_EQ(b.kernel.log.size(), 1u);
+}
+
+// Nothing was completed, so there is nothing to publish: the fault must be seen all the same.
+TEST(Transmit, used_flags_that_fault_stop_the_queue_though_it_is_blocked)
+{
+	DeviceBench b;
+	b.backend.room = 0;
+	b.kernel.memory.fault(b.user(b.tx.ring.areas().device), 2);
+	b.send(payload(60));
+	b.kernel.work();
+	EXPECT_EQ(b.kernel.state(tx_queue), "ring_fault");
+	EXPECT_EQ(b.errors(b.tx), 1u);
+}
+
+TEST(Transmit, header_is_not_read_by_the_core)
+{
+	DeviceBench b;
+	const u64 data = b.guest.allocate(100);
+	b.kernel.memory.record(true);
+	b.offer(b.tx, {{data, 72, false}});
+	b.kernel.work();
+	EXPECT_EQ(b.kernel.memory.count(host::Access::read, b.user(data), 72), 1u)
+		<< "the backend reads it, once";
+}
+
+} // namespace
+} // namespace vna

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
+# The host's side of a nested guest, for scripts that run in the VM: taps, QEMU, traffic, what the device counted.
+#
+#            host VM                              nested guest (one boot, all NICs)
+#    netcheck, ping                                netcheck agent
+#        |                                             |
+#      vnatN 10.77.N.1/24                            10.77.N.2/24 virtio-net
+#        |                                             |
+#      tap ------------ DEVICE (vhost=on) ----------- rings
+#
+# A NIC is written as mrg_rxbuf, event_idx and indirect_desc in three digits, then L for a legacy (disable-modern=on)
+# NIC, then :MB where its TCP transfers are to differ in size from the others'.
+
+device=/dev/vhost-net-alt
+nics=0
+work=$(mktemp -d)
+results=$work/results
+transfer_limit=300
+qemu_pid=
+reader_pid=
+
+# --- a NIC's parameters ---------------------------------------------------------------------------------------
+
+nic_spec() { # INDEX SPEC...
+	shift "$(($1 + 1))"
+	echo "$1"
+}
+
+option() { # SPEC POSITION: on or off
+	case $(echo "$1" | cut -c"$2") in
+	1) echo on ;;
+	*) echo off ;;
+	esac
+}
+
+is_legacy() { # SPEC
+	case $1 in
+	???L*) ;;
+	*) false ;;
+	esac
+}
+
+describe() { # SPEC
+	echo "mrg_rxbuf=$(option "$1" 1) event_idx=$(option "$1" 2) indirect_desc=$(option "$1" 3)$(is_legacy "$1" && echo ' legacy')"
+}
+
+# --- the network and the guest --------------------------------------------------------------------------------
+
+load_module() {
+	local need
+	modprobe tun || return
+	case $device in
+	/dev/vhost-net)
+		modprobe vhost_net
+		;;
+	/dev/vhost-net-alt)
+		[ ! -d /sys/module/vhost_net_alt ] || return 0
+		for need in $(modinfo -F depends /lib/vhost_net_alt.ko | tr , ' '); do
+			modprobe "$need" || return
+		done
+		insmod /lib/vhost_net_alt.ko
+		;;
+	esac
+}
+
+start_guest() { # SPEC...
+	local i=0 spec nic_args=
+	nics=$#
+	# vhost descriptors are 3 to 9: busybox sh knows single digits only.
+	[ "$nics" -le 7 ] || return
+	mkfifo "$work/control.in" "$work/control.out" || return
+	: > "$results"
+	cat < "$work/control.out" >> "$results" &
+	reader_pid=$!
+
+	for spec; do
+		ip tuntap add dev "vnat$i" mode tap vnet_hdr || return
+		ip addr add "10.77.$i.1/24" dev "vnat$i" || return
+		ip link set "vnat$i" up || return
+		nic_args="$nic_args -netdev tap,id=net$i,ifname=vnat$i,script=no,downscript=no,vhost=on,vhostfd=$((i + 3))"
+		nic_args="$nic_args -device virtio-net-pci,netdev=net$i,mac=52:54:00:76:6e:0$i,romfile="
+		nic_args="$nic_args,mrg_rxbuf=$(option "$spec" 1),event_idx=$(option "$spec" 2)"
+		nic_args="$nic_args,indirect_desc=$(option "$spec" 3)$(is_legacy "$spec" && echo ,disable-modern=on)"
+		i=$((i + 1))
+	done
+
+	# The smallest firmware, no ACPI, and the kernel's PVH entry: the quickest way into a guest under TCG.
+	# loglevel=5, warnings and worse: each character on the console is an exit. A panic ends QEMU at once.
+	(
+		i=0
+		while [ $i -lt "$nics" ]; do
+			eval "exec $((i + 3))<>\"\$device\"" || exit
+			i=$((i + 1))
+		done
+		# shellcheck disable=SC2086 # a list of words
+		exec qemu-system-x86_64 -M pc,acpi=off -bios qboot.rom -accel tcg -cpu qemu64 -m 128M \
+			-nodefaults -no-user-config -display none -vga none -no-reboot \
+			-kernel /guest/vmlinux -initrd /guest/initramfs \
+			-append "console=ttyS0 loglevel=5 panic=-1 reboot=t tsc=reliable" \
+			-serial "file:$work/console" \
+			-chardev "pipe,id=control,path=$work/control" -serial chardev:control $nic_args
+	) > "$work/qemu" 2>&1 < /dev/null &
+	qemu_pid=$!
+}
+
+alive() {
+	[ -n "$qemu_pid" ] && kill -0 "$qemu_pid" 2> /dev/null
+}
+
+wait_for() { # LINE SECONDS: until the guest has reported LINE
+	local deadline=$(($(date +%s) + $2))
+	until grep -q "^$1" "$results"; do
+		alive || return
+		[ "$(date +%s)" -lt "$deadline" ] || return
+		sleep 0.2
+	done
+}
+
+guest_is_up() {
+	wait_for ready 180
+}
+
+stop_guest() { # orderly; fails if it was not
+	local i=0
+	! alive || echo quit > "$work/control.in"
+	while alive && [ $i -lt 300 ]; do
+		sleep 0.2
+		i=$((i + 1))
+	done
+	! alive && wait "$qemu_pid" && grep -q '^bye' "$results" && ! grep -q '^error' "$results"
+}
+
+cleanup() {
+	local i=0
+	[ -z "$qemu_pid" ] || kill -9 "$qemu_pid" 2> /dev/null
+	[ -z "$reader_pid" ] || kill "$reader_pid" 2> /dev/null
+	while [ $i -lt "$nics" ]; do
+		ip link del "vnat$i" 2> /dev/null
+		i=$((i + 1))
+	done
+	rm -rf "$work"
+}
+
+# --- traffic --------------------------------------------------------------------------------------------------
+
+ping_guest() { # INDEX: what ping says is in $work/client
+	alive && ping -c 5 -i 0.2 -W 10 "10.77.$1.2" > "$work/client" 2>&1 && grep -q ' 0% packet loss' "$work/client"
+}
+
+# send or receive, which must succeed, and which the guest must have reported on its serial port too, with the same
+# hash where it made one. The client's line is in $work/client.
+transfer() { # VERB INDEX BYTES SEED
+	: > "$work/client"
+	alive || return
+	netcheck -t $transfer_limit "$1" "10.77.$2.2" "$3" "$4" > "$work/client" 2>&1 || return
+	wait_for "$(sed 's/ seconds=.*//; /from-guest/s/ sha256=.*//' "$work/client")" 20
+}
+
+datagrams() { # INDEX COUNT
+	: > "$work/client"
+	alive && netcheck -t $transfer_limit udp "10.77.$1.2" "$2" "$(($1 * 100000))" > "$work/client" 2>&1
+}
+
+# The last client's result for people.
+speed() {
+	sed -n 's/.* bytes=\([0-9]*\) .*seconds=\(.*\)/\1 \2/p' "$work/client" |
+		awk '{ printf "%.1f s, %.2f MB/s\n", $2, $1 / 1e6 / ($2 > 0 ? $2 : 0.01) }'
+}
+
+# --- the device -----------------------------------------------------------------------------------------------
+
+# The guest's view of a NIC's features, one character a bit, bit 0 first: mrg_rxbuf is 15, indirect_desc 28,
+# event_idx 29, VERSION_1 32.
+features_are() { # INDEX SPEC
+	local features version=1
+	! is_legacy "$2" || version=0
+	features=$(sed -n "s/^nic $1 .* features //p" "$results")
+	[ "$(echo "$features" | cut -c16)$(echo "$features" | cut -c30)$(echo "$features" | cut -c29)$(echo "$features" | cut -c33)" = \
+		"$(echo "$2" | cut -c1-3)$version" ]
+}
+
+# The sum of a queue's counters whose names match, from the device's fdinfo; - where the device has none.
+counter() { # INDEX QUEUE NAMES
+	awk -v pattern="^$2[.]($3):$" '
+		$1 ~ pattern { sum += $2; found = 1 }
+		END { print found ? sum : "-" }' "/proc/$qemu_pid/fdinfo/$(($1 + 3))" 2> /dev/null
+}
+
+# Each worker's time in ticks, in the order in which they were made, which is that of the NICs. Workers are kernel
+# threads up to 6.1, threads of their owner since.
+worker_ticks() {
+	local stat
+	for stat in /proc/[0-9]*/stat /proc/"$qemu_pid"/task/*/stat; do
+		cat "$stat" 2> /dev/null
+	done | grep "(vhost-$qemu_pid)" | sort -n | sed 's/.*) //' | awk '{ print $12 + $13 }'
+}
+
+# Did at least this many bytes pass each way? The kernel's own device does not count: its worker has run, then.
+served() { # INDEX BYTES
+	local rx tx
+	rx=$(counter "$1" rx bytes)
+	tx=$(counter "$1" tx bytes)
+	if [ "$rx" != - ]; then
+		[ "$rx" -ge "$2" ] && [ "$tx" -ge "$2" ]
+	else
+		[ "$device" = /dev/vhost-net ] && [ "$(worker_ticks | sed -n "$(($1 + 1))p")" -gt 0 ]
+	fi
+}
+
+# A row each queue. To be called while QEMU holds the descriptors.
+table() { # SPEC...
+	local i=0 queue spec
+	printf '%-6s%-13s%-6s%9s%13s%10s%9s%9s%9s\n' nic 'm e i' queue frames bytes buffers kicks calls problems
+	for spec; do
+		for queue in rx tx; do
+			printf '%-6s%-13s%-6s%9s%13s%10s%9s%9s%9s\n' "nic$i" \
+				"$(echo "${spec%%:*}" | sed 's/\(.\)\(.\)\(.\)/\1 \2 \3 /; s/L/legacy/; s/ $//')" $queue \
+				"$(counter $i $queue packets)" "$(counter $i $queue bytes)" "$(counter $i $queue buffers)" \
+				"$(counter $i $queue kicks)" "$(counter $i $queue calls)" \
+				"$(counter $i $queue 'drop_.*|ring_errors')"
+		done
+		i=$((i + 1))
+	done
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One virtqueue of the device under test: the driver's ring, its three eventfds, and a strict
+ * driver's manners. It kicks only when the device asked for it, and looks at the used ring only
+ * when it was told to or has not yet asked to be told: a lost wake-up on either side is a stall,
+ * and a stall fails the test.
+ */
+#pragma once
+
+#include "driver/split_ring.hh"
+#include "unique_fd.hh"
+#include "vhost_device.hh"
+
+#include <cstdint>
+
+namespace vna::vm
+{
+
+class Queue
+{
+public:
+	/* index is the device's number of the queue. */
+	Queue(driver::GuestMemory &memory, unsigned index, const driver::SplitConfig &config);
+
+	unsigned index() const { return index_; }
+	driver::SplitRing &ring() { return ring_; }
+	vhost_vring_addr addr() const;
+
+	/* NUM, BASE, ADDR, KICK, CALL, ERR, in the order QEMU has them; each must succeed. */
+	void configure(const VhostDevice &device) const;
+
+	/* Expose what was added and notify the device where it wants that. */
+	void publish();
+	/* Notify the device whether it wants it or not. */
+	void kick() const;
+
+	/* The next used buffer; fails the test when none is there and none is announced. */
+	driver::Used wait_used();
+
+	/* Interrupts since last asked (or seen by wait_used), and faults. Neither waits. */
+	std::uint64_t take_calls() const;
+	std::uint64_t take_errors() const;
+	/* Wait for an interrupt or an error event; false when none comes within patience. */
+	bool wait_call() const;
+	bool wait_error() const;
+
+	int call_fd() const { return call_.get(); }
+	int kick_fd() const { return kick_.get(); }
+	int err_fd() const { return err_.get(); }
+
+private:
+	const driver::GuestMemory &memory_;
+	unsigned index_;
+	driver::SplitRing ring_;
+	UniqueFd kick_, call_, err_;
+};
+
+} /* namespace vna::vm */

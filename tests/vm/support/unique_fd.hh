@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#pragma once
+
+#include <unistd.h>
+#include <utility>
+
+namespace vna::vm
+{
+
+/* A file descriptor with one owner. */
+class UniqueFd
+{
+public:
+	UniqueFd() = default;
+	explicit UniqueFd(int fd) : fd_(fd) {}
+	UniqueFd(UniqueFd &&other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+	UniqueFd &operator=(UniqueFd &&other) noexcept
+	{
+		reset(std::exchange(other.fd_, -1));
+		return *this;
+	}
+	~UniqueFd() { reset(); }
+
+	int get() const { return fd_; }
+	void reset(int fd = -1)
+	{
+		if (fd_ >= 0)
+			close(fd_);
+		fd_ = fd;
+	}
+
+private:
+	int fd_ = -1;
+};
+
+} /* namespace vna::vm */
