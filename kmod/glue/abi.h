@@ -44,7 +44,11 @@ struct vna_segment {
 /* Module-wide settings, fixed at load. */
 struct vna_config {
 	vna_u32 max_mem_regions;
+	vna_u32 rx_batch; /* frames or buffers handled at a time, 1 … VNA_MAX_BATCH */
+	vna_u32 tx_batch;
 };
+
+#define VNA_MAX_BATCH 64
 
 /* Why a queue is to be looked at. */
 enum vna_event {
@@ -99,9 +103,15 @@ int vna_env_user_ok(vna_u64 addr, vna_u64 len);
 /* 0 or -EFAULT; nothing is promised of what was copied before a fault.  O */
 int vna_env_copy_from_user(void *to, vna_u64 from, unsigned long len);
 int vna_env_copy_to_user(vna_u64 to, const void *from, unsigned long len);
-/* As above in one access of 16 bits, which is what ring indices need.  O */
+/*
+ * As above in one access each, which is what ring indices, flags and used
+ * descriptors need; a u64 is aligned.  O
+ */
 int vna_env_get_u16(vna_u16 *to, vna_u64 from);
 int vna_env_put_u16(vna_u64 to, vna_u16 value);
+int vna_env_put_u64(vna_u64 to, vna_u64 value);
+/* @n 16-bit fields that lie @stride bytes apart, in order, one access each.  O */
+int vna_env_gather_u16(vna_u16 *to, vna_u64 from, vna_u32 stride, vna_u32 n);
 
 /* ---- locks, the owner and the worker ---------------------------------- */
 

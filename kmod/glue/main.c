@@ -11,11 +11,30 @@ static ushort max_mem_regions = 512;
 module_param(max_mem_regions, ushort, 0444);
 MODULE_PARM_DESC(max_mem_regions, "Most regions of guest memory that a device may have (512)");
 
+static ushort rx_batch = VNA_MAX_BATCH;
+module_param(rx_batch, ushort, 0444);
+MODULE_PARM_DESC(rx_batch, "Frames and buffers handled at a time on a receive queue, 1 to 64 (64)");
+
+static ushort tx_batch = VNA_MAX_BATCH;
+module_param(tx_batch, ushort, 0444);
+MODULE_PARM_DESC(tx_batch, "Buffers and frames handled at a time on a transmit queue, 1 to 64 (64)");
+
 static struct vna_config config;
+
+static bool __init batch_ok(ushort n)
+{
+	return n >= 1 && n <= VNA_MAX_BATCH;
+}
 
 static int __init vna_init(void)
 {
+	if (!batch_ok(rx_batch) || !batch_ok(tx_batch)) {
+		pr_err(KBUILD_MODNAME ": rx_batch and tx_batch are 1 to %u\n", VNA_MAX_BATCH);
+		return -EINVAL;
+	}
 	config.max_mem_regions = max_mem_regions;
+	config.rx_batch = rx_batch;
+	config.tx_batch = tx_batch;
 	return vna_chardev_register(&config);
 }
 module_init(vna_init);

@@ -34,3 +34,26 @@ int vna_env_put_u16(vna_u64 to, vna_u16 value)
 {
 	return put_user(value, (u16 __user *)user_pointer(to));
 }
+
+int vna_env_put_u64(vna_u64 to, vna_u64 value)
+{
+	return put_user(value, (u64 __user *)user_pointer(to));
+}
+
+int vna_env_gather_u16(vna_u16 *to, vna_u64 from, vna_u32 stride, vna_u32 n)
+{
+	const void __user *at = user_pointer(from);
+	vna_u32 i;
+
+	if (!n)
+		return 0;
+	if (!user_read_access_begin(at, (n - 1) * (size_t)stride + sizeof(u16)))
+		return -EFAULT;
+	for (i = 0; i < n; i++)
+		unsafe_get_user(to[i], (const u16 __user *)(at + i * (size_t)stride), fault);
+	user_read_access_end();
+	return 0;
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}

@@ -310,7 +310,7 @@ TEST(Control, offers_what_it_implements)
 	u64 bits = 0;
 	ASSERT_EQ(b.ioctl(VNA_VHOST_GET_FEATURES, bits), 0);
 	EXPECT_EQ(bits, 1ull << 15 | 1ull << 24 | 1ull << 27 | 1ull << 28 | 1ull << 29 |
-				1ull << 32 | 1ull << 40);
+				1ull << 32 | 1ull << 34 | 1ull << 35 | 1ull << 40);
 	ASSERT_EQ(b.ioctl(VNA_VHOST_GET_BACKEND_FEATURES, bits), 0);
 	EXPECT_EQ(bits, 0u);
 }

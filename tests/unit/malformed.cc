@@ -10,16 +10,16 @@ namespace
 {
 
 using Target = Malformed::Target;
-using D = Descriptor;
+using D = SplitDescriptor;
 constexpr u16 at = Target::at;
-constexpr u16 next = D::f_next, write = D::f_write, indirect = D::f_indirect;
+constexpr u16 next = desc_f_next, write = desc_f_write, indirect = desc_f_indirect;
 constexpr u64 no_indirect = feature(VNA_VIRTIO_RING_F_INDIRECT_DESC);
 
 } // namespace
 
-void Target::table(const std::vector<Descriptor> &entries) const
+void Target::table(const std::vector<SplitDescriptor> &entries) const
 {
-	const u64 bytes = entries.size() * sizeof(Descriptor);
+	const u64 bytes = entries.size() * sizeof(SplitDescriptor);
 	const u64 gpa = guest.allocate(bytes);
 	std::memcpy(guest.at(gpa, bytes), entries.data(), bytes);
 	desc(at, gpa, static_cast<u32>(bytes), indirect);

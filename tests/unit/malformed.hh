@@ -32,7 +32,7 @@ struct Malformed {
 			ring.table().set_desc(i, addr, len, flags, next);
 		}
 		// An indirect table at descriptor @at of these entries.
-		void table(const std::vector<Descriptor> &entries) const;
+		void table(const std::vector<SplitDescriptor> &entries) const;
 		void expose(u16 head) const;
 		[[nodiscard]] u64 user(u64 gpa) const
 		{

@@ -92,7 +92,7 @@ public:
 	{
 		ring.table().set_desc(i, addr, len, flags, next);
 	}
-	void put(u64 gpa, const Descriptor &d) { std::memcpy(guest.at(gpa, 16), &d, 16); }
+	void put(u64 gpa, const SplitDescriptor &d) { std::memcpy(guest.at(gpa, 16), &d, 16); }
 	void expose(std::initializer_list<u16> heads)
 	{
 		auto &table = ring.table();

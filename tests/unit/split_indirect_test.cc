@@ -24,13 +24,13 @@ public:
 		gpa = bench.guest.allocate(entries_ * 16);
 		for (std::size_t i = 0; i < order.size(); i++) {
 			const bool last = i + 1 == order.size();
-			const Descriptor d{data + i, static_cast<u32>(i + 1),
-					   static_cast<u16>(last ? 0 : Descriptor::f_next),
+			const SplitDescriptor d{data + i, static_cast<u32>(i + 1),
+					   static_cast<u16>(last ? 0 : desc_f_next),
 					   last ? u16{0xffff} : order[i + 1]};
 			bench.put(gpa + 16 * order[i], d);
 		}
 		bench.desc(0, gpa, static_cast<u32>(16 * entries_),
-			   static_cast<u16>(Descriptor::f_indirect | ref_flags));
+			   static_cast<u16>(desc_f_indirect | ref_flags));
 		bench.expose({0});
 		n = order.size();
 		bench_ = &bench;
@@ -71,7 +71,7 @@ TEST_P(IndirectLength, in_sequence_is_read_once_and_in_runs)
 	table.expect();
 	EXPECT_FALSE(b.kernel.memory.read_twice(b.user(table.gpa), 16 * table.n));
 	EXPECT_EQ(b.kernel.memory.count(host::Access::read, b.user(table.gpa), 16 * table.n),
-		  (table.n + 15) / 16);
+		  1 + (table.n > 64 ? (table.n - 64 + 15) / 16 : 0));
 }
 
 TEST_P(IndirectLength, in_sequence_is_as_it_was_when_read_first)
@@ -117,7 +117,7 @@ INSTANTIATE_TEST_SUITE_P(Split, IndirectLength,
 TEST(SplitIndirect, write_flag_of_the_reference_means_nothing)
 {
 	RingBench b;
-	Indirect(b, sequence(3), 0, Descriptor::f_write).expect();
+	Indirect(b, sequence(3), 0, desc_f_write).expect();
 	EXPECT_EQ(b.batch[0].readable, 3u);
 	EXPECT_EQ(b.batch[0].writable, 0u);
 }
@@ -151,10 +151,10 @@ TEST(SplitIndirect, largest_table_is_65536_entries_of_which_a_chain_may_use_few)
 	RingBench b({.memory = 8 << 20});
 	const u64 data = b.guest.allocate(64);
 	const u64 table = b.guest.allocate(65536 * 16);
-	const Descriptor first{data, 1, Descriptor::f_next, 65535}, last{data, 2, 0, 0};
+	const SplitDescriptor first{data, 1, desc_f_next, 65535}, last{data, 2, 0, 0};
 	b.put(table, first);
 	b.put(table + 65535 * 16, last);
-	b.desc(0, table, 65536 * 16, Descriptor::f_indirect);
+	b.desc(0, table, 65536 * 16, desc_f_indirect);
 	b.expose({0});
 	ASSERT_EQ(b.fetch(), 1u) << name_of(b.queue.error());
 	EXPECT_EQ(b.batch[0].readable_len, 3u);
@@ -168,7 +168,7 @@ TEST(SplitIndirect, table_that_changes_while_it_is_read_ends)
 	b.kernel.memory.after(host::Access::read, b.user(table.gpa), 400 * 16, [&](const auto &) {
 		const u16 back = 0;
 		std::memcpy(b.guest.at(table.gpa + 399 * 16 + 14, 2), &back, 2);
-		const u16 flags = Descriptor::f_next;
+		const u16 flags = desc_f_next;
 		std::memcpy(b.guest.at(table.gpa + 399 * 16 + 12, 2), &flags, 2);
 	});
 	EXPECT_EQ(b.fetch(), 0u);

@@ -102,7 +102,7 @@ TEST_F(SplitNotify, device_writes_the_used_ring_only)
 	for (const auto &r : b.kernel.memory.records()) {
 		if (r.kind == host::Access::write) {
 			EXPECT_GE(r.at, used);
-			EXPECT_LE(r.at + r.len, used + SplitQueue::used_bytes(16, false));
+			EXPECT_LE(r.at + r.len, used + b.queue.device_area().bytes);
 		}
 	}
 }
@@ -409,7 +409,7 @@ TEST_F(SplitNotify, enabling_looks_after_it_has_asked)
 		b.queue.disable_notify();
 		bool asked = false;
 		b.kernel.memory.after(host::Access::write, b.user(b.ring.areas().device),
-				      SplitQueue::used_bytes(16, true), [&](const auto &) {
+				      b.queue.device_area().bytes, [&](const auto &) {
 					      asked = true;
 					      offer(b, 1);
 				      });
@@ -458,7 +458,7 @@ TEST_F(SplitNotify, asking_in_a_ring_that_faults_is_an_error_and_no_reason_to_lo
 		b.queue.disable_notify();
 		offer(b, 1);
 		b.kernel.memory.fault(b.user(b.ring.areas().device),
-				      SplitQueue::used_bytes(16, true));
+				      b.queue.device_area().bytes);
 		EXPECT_FALSE(b.queue.enable_notify());
 		EXPECT_EQ(b.queue.error(), RingError::ring_fault);
 	}

@@ -6,6 +6,12 @@
 
 namespace vna {
 
+Device::Device(vna_env *env, const vna_config &config) : env_(env), config_(config)
+{
+	queues_[VNA_VHOST_NET_VQ_RX].batch_limit = config.rx_batch;
+	queues_[VNA_VHOST_NET_VQ_TX].batch_limit = config.tx_batch;
+}
+
 Device::~Device()
 {
 	release();
@@ -94,13 +100,12 @@ void Device::restart(Queue &q, u32 index)
 }
 
 // Whether all of the ring lies in user space as far as bounds go.
-bool Device::ring_ok(const Queue &q, const RingAddresses &at) const
+bool Device::ring_ok(const Queue &q, const RingAddresses &at)
 {
-	const u32 size = q.ring().size();
-	const bool event = features_.has(VNA_VIRTIO_RING_F_EVENT_IDX);
-	return vna_env_user_ok(at.desc, SplitQueue::desc_bytes(size)) &&
-	       vna_env_user_ok(at.driver, SplitQueue::avail_bytes(size, event)) &&
-	       vna_env_user_ok(at.device, SplitQueue::used_bytes(size, event));
+	const Virtqueue &ring = q.ring();
+	return vna_env_user_ok(at.desc, ring.desc_area().bytes) &&
+	       vna_env_user_ok(at.driver, ring.driver_area().bytes) &&
+	       vna_env_user_ok(at.device, ring.device_area().bytes);
 }
 
 // Binds a backend to a queue, or none.  The new one is in place before the old
@@ -114,6 +119,8 @@ long Device::bind(Queue &q, u32 index, s32 fd)
 		unbind(q);
 		return 0;
 	}
+	if (!q.ring().set_up_ok()) // what was set before the features chose a format
+		return -einval;
 	vna_backend *backend = nullptr;
 	int error = vna_env_backend_open(env_, index, fd, &backend);
 	if (error)
@@ -171,8 +178,7 @@ void Device::release()
 		q.kick.reset();
 		q.call.reset();
 		q.error.reset();
-		q.ring().reset();
-		q.framing = Framing();
+		q.reset();
 	}
 	vna_env_owner_detach(env_);
 	owned_ = false;

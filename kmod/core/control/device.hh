@@ -13,7 +13,7 @@ class Device {
 public:
 	static constexpr u32 queue_count = VNA_VHOST_NET_VQ_MAX;
 
-	Device(vna_env *env, const vna_config &config) : env_(env), config_(config) {}
+	Device(vna_env *env, const vna_config &config);
 	~Device();
 	Device(const Device &) = delete;
 	Device &operator=(const Device &) = delete;
@@ -69,7 +69,7 @@ private:
 	void stop(Queue &queue, u32 index);
 	void restart(Queue &queue, u32 index);
 	void mark(u32 index);
-	[[nodiscard]] bool ring_ok(const Queue &queue, const RingAddresses &at) const;
+	[[nodiscard]] static bool ring_ok(const Queue &queue, const RingAddresses &at);
 
 	vna_env *env_;
 	const vna_config config_;

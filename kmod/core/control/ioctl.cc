@@ -17,7 +17,10 @@ constexpr u64 bit(unsigned n)
 constexpr Features offered{bit(VNA_VIRTIO_NET_F_MRG_RXBUF) | bit(VNA_VIRTIO_F_NOTIFY_ON_EMPTY) |
 			   bit(VNA_VIRTIO_F_ANY_LAYOUT) | bit(VNA_VIRTIO_RING_F_INDIRECT_DESC) |
 			   bit(VNA_VIRTIO_RING_F_EVENT_IDX) | bit(VNA_VIRTIO_F_VERSION_1) |
+			   bit(VNA_VIRTIO_F_RING_PACKED) | bit(VNA_VIRTIO_F_IN_ORDER) |
 			   bit(VNA_VIRTIO_F_RING_RESET)};
+// A driver that has one of these has VERSION_1 too (virtio 1.2 section 6.2).
+constexpr Features modern_only{bit(VNA_VIRTIO_F_RING_PACKED) | bit(VNA_VIRTIO_F_IN_ORDER)};
 constexpr Features offered_backend{}; // VHOST_BACKEND_F_*: none yet
 
 // Memory from the glue for as long as a scope lasts.
@@ -111,11 +114,16 @@ long Device::set_features(const Call &call)
 	const Features features{bits};
 	if (!features.within(offered))
 		return -eopnotsupp;
+	if (features.bits() & modern_only.bits() && !features.has(VNA_VIRTIO_F_VERSION_1))
+		return -eopnotsupp;
+	for (const Queue &q : queues_) {
+		if (q.backend && Ring::packed(features) != Ring::packed(features_))
+			return -ebusy; // changing the format of a ring at work
+	}
 	features_ = features;
 	for (u32 i = 0; i < queue_count; i++) {
 		QueueLock lock(env_, i);
-		queues_[i].ring().set_features(features);
-		queues_[i].framing = Framing(features);
+		queues_[i].set_features(features);
 	}
 	return 0;
 }
@@ -216,7 +224,7 @@ long Device::set_vring_num(const Call &call)
 		return -ebusy; // resizing a ring at work
 	if (copy_in(state, call.arg))
 		return -efault;
-	if (!state.num || state.num > 0xffff || state.num & (state.num - 1))
+	if (!call.queue->ring().size_ok(state.num))
 		return -einval;
 	call.queue->ring().set_size(state.num);
 	return 0;
@@ -229,12 +237,10 @@ long Device::set_vring_addr(const Call &call)
 		return -efault;
 	if (addr.flags & ~VNA_VHOST_VRING_F_LOG)
 		return -eopnotsupp;
-	if (addr.avail_user_addr % SplitQueue::avail_align ||
-	    addr.used_user_addr % SplitQueue::used_align ||
-	    addr.log_guest_addr % SplitQueue::used_align)
-		return -einval;
 	const RingAddresses at{addr.desc_user_addr, addr.avail_user_addr, addr.used_user_addr};
 	Queue &q = *call.queue;
+	if (!q.ring().aligned(at) || addr.log_guest_addr % q.ring().device_area().align)
+		return -einval;
 	// A ring that is off is checked when it is bound, as its size may be unknown.
 	if (q.backend && !ring_ok(q, at))
 		return -einval;
@@ -256,7 +262,7 @@ long Device::set_vring_base(const Call &call)
 		return -ebusy; // moving the base of a ring at work
 	if (copy_in(state, call.arg))
 		return -efault;
-	if (state.num > 0xffff)
+	if (!call.queue->ring().base_ok(state.num))
 		return -einval;
 	call.queue->ring().set_base(state.num);
 	return 0;

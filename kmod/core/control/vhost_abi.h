@@ -76,6 +76,8 @@ struct vna_vhost_memory {
 #define VNA_VIRTIO_RING_F_INDIRECT_DESC 28
 #define VNA_VIRTIO_RING_F_EVENT_IDX 29
 #define VNA_VIRTIO_F_VERSION_1 32
+#define VNA_VIRTIO_F_RING_PACKED 34
+#define VNA_VIRTIO_F_IN_ORDER 35
 #define VNA_VIRTIO_F_RING_RESET 40
 
 /* The virtio-net queues' indices. */

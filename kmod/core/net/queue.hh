@@ -10,7 +10,7 @@
 #include "core/net/framing.hh"
 #include "core/net/weight.hh"
 #include "core/stats/counters.hh"
-#include "core/virtqueue/split.hh"
+#include "core/virtqueue/ring.hh"
 
 namespace vna {
 
@@ -28,8 +28,19 @@ public:
 	Queue &operator=(const Queue &) = delete;
 
 	// The format is chosen when the queue is set up, not per descriptor.
-	[[nodiscard]] Virtqueue &ring() { return split_; }
-	[[nodiscard]] const Virtqueue &ring() const { return split_; }
+	[[nodiscard]] Virtqueue &ring() { return ring_.get(); }
+	[[nodiscard]] const Virtqueue &ring() const { return ring_.get(); }
+	void set_features(Features features)
+	{
+		ring_.set_features(features);
+		framing = Framing(features);
+	}
+	// As it was made; what was bound to it has been given back.
+	void reset()
+	{
+		ring_.reset();
+		framing = Framing();
+	}
 
 	// Shows the driver what was completed and interrupts it if it wants that.
 	// False: the ring failed.
@@ -63,18 +74,20 @@ public:
 	// Device::event().
 	std::atomic<bool> starved{false};
 
+	// Buffers fetched, frames handed over and used buffers shown at a time: 1 …
+	// VNA_MAX_BATCH, fixed for the queue's life.
+	u32 batch_limit = VNA_MAX_BATCH;
+
 	// Transmit: what one call to the backend carries.
-	static constexpr u32 max_frames = 64;
-	std::array<vna_tx_frame, max_frames> frames;
+	std::array<vna_tx_frame, VNA_MAX_BATCH> frames;
 
 	// Receive: lengths of the frames the backend has taken, the next one's place.
-	static constexpr u32 max_taken = 64;
-	std::array<u32, max_taken> lens;
+	std::array<u32, VNA_MAX_BATCH> lens;
 	u32 taken = 0;
 	u32 next = 0;
 
 private:
-	SplitQueue split_;
+	Ring ring_;
 	bool unsignalled_ = false; // completed something since the last interrupt decision
 };
 

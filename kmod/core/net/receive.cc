@@ -22,7 +22,7 @@ Gathered gather(Queue &q, u32 &front, u32 need, u32 &n, Weight &weight)
 			const u64 each = n ? bytes / n : need;
 			const u64 lacking = (need - bytes + each - 1) / each;
 			const u64 want = lacking + (q.taken - q.next - 1);
-			if (!q.fetch(static_cast<u32>(min<u64>(want, BufferBatch::capacity)),
+			if (!q.fetch(static_cast<u32>(min<u64>(want, q.batch_limit)),
 				     weight)) {
 				if (q.ring().error() != RingError::none)
 					return Gathered::malformed;
@@ -131,10 +131,10 @@ Outcome receive(Queue &q)
 			return end(q, front, Outcome::more);
 		if (q.next == q.taken) {
 			// A socket gives its frames one by one: not an interrupt for each.
-			if (ring.shadowed() >= Queue::max_taken && !q.flush())
+			if (ring.shadowed() >= q.batch_limit && !q.flush())
 				return end(q, front, Outcome::stopped);
 			q.next = 0;
-			q.taken = vna_env_backend_consume(q.backend, q.lens.data(), q.max_taken);
+			q.taken = vna_env_backend_consume(q.backend, q.lens.data(), q.batch_limit);
 			if (!q.taken)
 				return end(q, front, Outcome::idle);
 		}

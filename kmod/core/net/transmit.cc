@@ -59,8 +59,8 @@ struct Sent {
 // Sends what the batch begins with, as many frames as make one call.
 Sent send(Queue &q)
 {
-	std::array<Verdict, Queue::max_frames> verdicts;
-	const u32 limit = min(q.batch.size(), Queue::max_frames);
+	std::array<Verdict, VNA_MAX_BATCH> verdicts;
+	const u32 limit = min(q.batch.size(), q.batch_limit);
 	u32 n = 0, judged = 0;
 	u64 bytes = 0;
 	bool malformed = false;
@@ -98,7 +98,7 @@ Outcome transmit(Queue &q)
 
 	ring.disable_notify();
 	for (;;) {
-		if (!q.fetch(Queue::max_frames, weight)) {
+		if (!q.fetch(q.batch_limit, weight)) {
 			if (ring.error() != RingError::none)
 				return Outcome::stopped;
 			if (!ring.enable_notify())

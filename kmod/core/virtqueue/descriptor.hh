@@ -1,66 +1,115 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A descriptor of the split ring or of an indirect table (virtio 1.2 section
-// 2.7.5), and the segments that a chain of them makes.
+// Descriptors of either format (virtio 1.2 sections 2.7.5 and 2.8.13), copies of
+// them, and the segments that a chain of them makes.
 #pragma once
 
+#include <array>
 #include <span>
 
+#include "core/base/env.hh"
 #include "core/memory/region_table.hh"
 #include "core/virtqueue/buffer.hh"
 #include "core/virtqueue/ring_error.hh"
 
 namespace vna {
 
-struct Descriptor {
+// Flags that both formats have.
+inline constexpr u16 desc_f_next = 1;
+inline constexpr u16 desc_f_write = 2;
+inline constexpr u16 desc_f_indirect = 4;
+
+// Of the split ring, and of an indirect table with it.
+struct SplitDescriptor {
 	u64 addr; // guest-physical
 	u32 len; // bytes
 	u16 flags;
 	u16 next;
-
-	static constexpr u16 f_next = 1;
-	static constexpr u16 f_write = 2;
-	static constexpr u16 f_indirect = 4;
-
-	[[nodiscard]] bool has_next() const { return flags & f_next; }
-	[[nodiscard]] bool writable() const { return flags & f_write; }
-	[[nodiscard]] bool indirect() const { return flags & f_indirect; }
 };
-static_assert(sizeof(Descriptor) == 16);
+
+// Of the packed ring, and of an indirect table with it.
+struct PackedDescriptor {
+	u64 addr; // guest-physical
+	u32 len; // bytes
+	u16 id;
+	u16 flags;
+
+	static constexpr u16 f_avail = 1 << 7;
+	static constexpr u16 f_used = 1 << 15;
+};
+static_assert(sizeof(SplitDescriptor) == 16 && sizeof(PackedDescriptor) == 16);
+
+// Descriptors of one table that were copied ahead, in one access.
+template <class Desc> class DescriptorWindow {
+public:
+	static constexpr u32 capacity = 64;
+
+	void forget() { held_ = 0; }
+	[[nodiscard]] bool holds(u32 i) const { return i - first_ < held_; }
+	// One that it holds.  Masked, as a guest's number is not to be trusted with
+	// what a processor does before it knows that holds() was false.
+	[[nodiscard]] const Desc &operator[](u32 i) const
+	{
+		return copy_[(i - first_) & (capacity - 1)];
+	}
+	// Copies up to @n <= capacity descriptors from @i on; @user is the address of
+	// the first.  Where some cannot be read that may not even be needed, the first
+	// alone.  False: not that either.
+	[[nodiscard]] bool load(u64 user, u32 i, u32 n)
+	{
+		held_ = 0;
+		if (vna_env_copy_from_user(copy_.data(), user, n * sizeof(Desc))) {
+			n = 1;
+			if (vna_env_copy_from_user(copy_.data(), user, sizeof(Desc)))
+				return false;
+		}
+		first_ = i;
+		held_ = n;
+		return true;
+	}
+
+private:
+	u32 first_ = 0;
+	u32 held_ = 0;
+	std::array<Desc, capacity> copy_;
+};
 
 // Turns a chain's descriptors into segments, and checks the rules that hold for
 // every chain, whatever the ring's format.
 class ChainBuilder {
 public:
 	ChainBuilder(Translator &translate, std::span<Segment> room)
-		: translate_(translate), room_(room)
+		: translate_(translate), begin_(room.data()), at_(begin_),
+		  end_(begin_ + room.size())
 	{
 	}
 
 	// Translates one descriptor which points to memory.
-	[[nodiscard]] RingError add(const Descriptor &desc)
+	[[nodiscard]] RingError add(u64 addr, u32 len, bool writable)
 	{
-		const RingError error = check(desc.addr, desc.len);
+		const RingError error = check(addr, len);
 		if (error != RingError::none)
 			return error;
-		if (!desc.writable() && writable_)
-			return RingError::readable_after_writable; // 2.7.4.2
-		u64 &total = desc.writable() ? writable_len_ : readable_len_;
-		total += desc.len; // 64 bits: at most 65536 + 32768 additions of 2^32
-		if (readable_len_ + writable_len_ > UINT32_MAX)
-			return RingError::chain_too_big; // 2.7.5.2
-		u16 &count = desc.writable() ? writable_ : readable_;
-		for (u64 guest = desc.addr, left = desc.len; left;) {
-			if (readable_ + writable_ == room_.size())
-				return RingError::too_many_segments;
-			Segment &s = room_[readable_ + writable_];
-			s.len = translate_.run(guest, left, s.addr);
-			if (!s.len)
-				return RingError::address_unmapped;
-			count++;
-			guest += s.len;
-			left -= s.len;
+		if (writable) {
+			if (!writable_)
+				readable_bytes_ = bytes_, writable_ = at_;
+		} else if (writable_) {
+			return RingError::readable_after_writable; // 2.7.4.2, 2.8.17
 		}
-		return RingError::none;
+		bytes_ += len;
+		if (bytes_ > UINT32_MAX) // before it could wrap: each adds less than 2^32
+			return RingError::chain_too_big; // 2.7.5.2
+		for (u64 left = len;;) {
+			if (at_ == end_)
+				return RingError::too_many_segments;
+			const u64 n = translate_.run(addr, left, at_->addr);
+			if (!n)
+				return RingError::address_unmapped;
+			at_++->len = n;
+			left -= n;
+			if (!left)
+				return RingError::none;
+			addr += n;
+		}
 	}
 
 	// The rules for any range of guest memory that a descriptor names.
@@ -73,19 +122,29 @@ public:
 		return RingError::none;
 	}
 
+	// The chain, with @descs descriptors in the ring itself; its first segment is
+	// the batch's @first.
 	[[nodiscard]] Buffer finish(u16 id, u16 descs, u16 first) const
 	{
-		return {id, descs, first, readable_, writable_, static_cast<u32>(readable_len_),
-			static_cast<u32>(writable_len_)};
+		const Segment *split = writable_ ? writable_ : at_;
+		const u32 readable = static_cast<u32>(writable_ ? readable_bytes_ : bytes_);
+		return {id,
+			descs,
+			first,
+			static_cast<u16>(split - begin_),
+			static_cast<u16>(at_ - split),
+			readable,
+			static_cast<u32>(bytes_) - readable};
 	}
 
 private:
 	Translator &translate_;
-	std::span<Segment> room_;
-	u16 readable_ = 0;
-	u16 writable_ = 0;
-	u64 readable_len_ = 0;
-	u64 writable_len_ = 0;
+	Segment *const begin_;
+	Segment *at_; // the next one to be written
+	Segment *const end_;
+	Segment *writable_ = nullptr; // the first that is
+	u64 bytes_ = 0;
+	u64 readable_bytes_ = 0;
 };
 
 } // namespace vna

@@ -15,6 +15,8 @@ namespace vna {
 	X(avail_index_jump, "available index moved by more than the ring holds")                   \
 	X(head_out_of_ring, "available ring names a descriptor beyond the table")                  \
 	X(next_out_of_table, "next is beyond the descriptor table")                                \
+	X(id_out_of_ring, "buffer id is beyond the ring")                                          \
+	X(chain_vanished, "chain has a descriptor that is not available")                          \
 	X(chain_too_long, "chain loops or is longer than its table")                               \
 	X(chain_too_big, "chain describes more than 2^32 - 1 bytes")                               \
 	X(too_many_segments, "chain needs more than 1024 pieces of memory")                        \
@@ -26,6 +28,8 @@ namespace vna {
 	X(indirect_with_next, "descriptor is both indirect and chained")                           \
 	X(indirect_nested, "indirect descriptor within an indirect table")                         \
 	X(indirect_size, "indirect table is empty, no multiple of 16 bytes or above 65536 entries") \
+	X(event_flags, "driver asks for events in a way that was not negotiated")                  \
+	X(event_out_of_ring, "driver asks for an event beyond the ring")                           \
 	X(writable_on_transmit, "device-writable descriptor on a transmit queue")                  \
 	X(readable_on_receive, "device-readable descriptor on a receive queue")
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "core/virtqueue/split.hh"
 
-#include <array>
 #include <atomic>
 
 #include "core/base/algorithm.hh"
@@ -29,8 +28,8 @@ constexpr bool need_event(u16 event, u16 now, u16 old)
 bool SplitQueue::start()
 {
 	u16 used;
-	if (vna_env_put_u16(at_.device + used_flags, 0) ||
-	    vna_env_get_u16(&used, at_.device + used_idx))
+	if (vna_env_put_u16(setup_.at.device + used_flags, 0) ||
+	    vna_env_get_u16(&used, setup_.at.device + used_idx))
 		return false;
 	last_used_ = used;
 	used_flags_ = 0;
@@ -49,9 +48,9 @@ void SplitQueue::set_base(u32 base)
 bool SplitQueue::look(u32 &available)
 {
 	u16 index;
-	if (vna_env_get_u16(&index, at_.driver + avail_idx))
+	if (vna_env_get_u16(&index, setup_.at.driver + avail_idx))
 		return failed(RingError::ring_fault);
-	if (static_cast<u16>(index - last_avail_) > size_)
+	if (static_cast<u16>(index - last_avail_) > size())
 		return failed(RingError::avail_index_jump);
 	avail_ = index;
 	available = static_cast<u16>(index - last_avail_);
@@ -69,33 +68,38 @@ u32 SplitQueue::fetch(BufferBatch &batch, u32 max)
 	max = min(max, available);
 	batch.set_out_of_room(false);
 
-	std::array<u16, head_window> heads;
+	// What was copied before the index moved may have changed since.
+	table_.forget();
 	u32 done = 0;
-	while (done < max) {
-		const u32 at = last_avail_ & (size_ - 1);
-		const u32 n = min(max - done, size_ - at, head_window);
-		if (vna_env_copy_from_user(heads.data(), at_.driver + avail_ring + 2ull * at,
+	RingError error = RingError::none;
+	while (done < max && error == RingError::none) {
+		const u32 at = slot(last_avail_);
+		const u32 n = min(max - done, size() - at, head_window);
+		if (vna_env_copy_from_user(heads_.data(), setup_.at.driver + avail_ring + 2ull * at,
 					   2ull * n)) {
-			if (!done)
-				error_ = RingError::ring_fault;
-			return done;
+			error = RingError::ring_fault;
+			break;
 		}
 		for (u32 i = 0; i < n; i++) {
-			const RingError error = batch.full() ? RingError::too_many_segments :
-							       chain(heads[i], batch);
-			if (error == RingError::too_many_segments && batch.size()) {
-				batch.set_out_of_room(true); // fits into an empty one
-				return done;
-			}
-			if (error != RingError::none) {
-				if (!done)
-					error_ = error;
-				return done;
-			}
+			const u16 head = heads_[i];
+			if (head >= size())
+				error = RingError::head_out_of_ring;
+			else if (batch.full())
+				error = RingError::too_many_segments;
+			else if (!table_.holds(head))
+				error = copy_ahead(std::span(heads_).subspan(i, n - i));
+			if (error == RingError::none)
+				error = chain(head, batch);
+			if (error != RingError::none)
+				break;
 			last_avail_++;
 			done++;
 		}
 	}
+	if (error == RingError::too_many_segments && batch.size())
+		batch.set_out_of_room(true); // fits into an empty one
+	else if (error != RingError::none && !done)
+		error_ = error;
 	return done;
 }
 
@@ -105,137 +109,108 @@ void SplitQueue::discard(BufferBatch &batch, u32 n)
 	last_avail_ -= static_cast<u16>(n);
 }
 
-// Copies descriptors from a table of @count at user addresses that @locate gives.
-class SplitQueue::Table {
-public:
-	explicit Table(u32 count) : count_(count) {}
-
-	// Copies descriptor @i, and those after it that @locate says lie in one run.
-	// Each descriptor of a legal chain is copied once; a chain that jumps about
-	// costs a copy a descriptor, and what was copied ahead is thrown away unread.
-	template <class Locate> RingError get(u32 i, Descriptor &out, const Locate &locate)
-	{
-		if (i - first_ >= held_) { // also true for i < first_: unsigned
-			u64 user;
-			u32 n = min(window, count_ - i);
-			const RingError error = locate(i, n, user);
-			if (error != RingError::none)
-				return error;
-			held_ = 0;
-			if (vna_env_copy_from_user(copy_.data(), user, n * sizeof(Descriptor)))
-				return RingError::ring_fault;
-			first_ = i;
-			held_ = n;
-		}
-		out = copy_[i - first_];
-		return RingError::none;
+// Copies the descriptor of the first of @heads, and with it those of the next
+// ones as long as they lie close together: a driver's free list hands them out
+// in runs, up or down.
+RingError SplitQueue::copy_ahead(std::span<const u16> heads)
+{
+	u32 low = heads[0], high = low;
+	u32 step = 1; // from one head to the next: the last chain's length, if upwards
+	for (u32 i = 1; i < heads.size(); i++) {
+		const u32 head = heads[i];
+		const u32 lower = min<u32>(low, head), upper = head > high ? head : high;
+		// Not where most of what is copied would be for nothing.
+		if (upper - lower >= min(4 * (i + 1), table_.capacity) || head >= size())
+			break;
+		step = head > heads[i - 1] ? head - heads[i - 1] : 1;
+		low = lower;
+		high = upper;
 	}
+	const u32 n = min(high - low + step, size() - low, table_.capacity);
+	const bool copied = copy(low, n) && table_.holds(heads[0]);
+	return copied || copy(heads[0], 1) ? RingError::none : RingError::ring_fault;
+}
 
-private:
-	u32 count_;
-	u32 first_ = 0;
-	u32 held_ = 0;
-	std::array<Descriptor, window> copy_;
-};
-
+// Turns the chain at @head, whose first descriptor table_ holds, into a buffer.
 RingError SplitQueue::chain(u16 head, BufferBatch &batch)
 {
-	if (head >= size_)
-		return RingError::head_out_of_ring;
-
-	ChainBuilder builder(translate_, batch.room());
-	Descriptor desc;
+	ChainBuilder builder(setup_.translate, batch.room());
 	u32 at = head;
 	for (u32 walked = 1;; walked++) {
-		if (walked > size_)
-			return RingError::chain_too_long; // 2.7.5.3.1
-		if (vna_env_copy_from_user(&desc, at_.desc + desc_bytes(at), sizeof desc))
-			return RingError::ring_fault;
+		const SplitDescriptor &desc = table_[at];
 		RingError error;
-		if (desc.indirect()) {
-			if (!features_.has(VNA_VIRTIO_RING_F_INDIRECT_DESC))
+		if (desc.flags & desc_f_indirect) {
+			if (!indirect_ok_)
 				return RingError::indirect_not_negotiated; // 2.7.5.3.1
-			if (desc.has_next())
+			if (desc.flags & desc_f_next)
 				return RingError::indirect_with_next; // 2.7.5.3.1
 			error = indirect(desc, builder);
 		} else {
-			error = builder.add(desc);
+			error = builder.add(desc.addr, desc.len, desc.flags & desc_f_write);
 		}
 		if (error != RingError::none)
 			return error;
-		if (!desc.has_next()) {
+		if (!(desc.flags & desc_f_next)) {
 			batch.push(builder.finish(head, static_cast<u16>(walked), batch.mark()));
 			return RingError::none;
 		}
-		if (desc.next >= size_)
-			return RingError::next_out_of_table;
 		at = desc.next;
+		if (at >= size())
+			return RingError::next_out_of_table;
+		if (walked == size())
+			return RingError::chain_too_long; // 2.7.5.3.1
+		if (!table_.holds(at) && !copy(at, min(chain_window, size() - at)))
+			return RingError::ring_fault;
 	}
 }
 
-// The table's own WRITE flag is ignored (2.7.5.3.2).
-RingError SplitQueue::indirect(const Descriptor &ref, ChainBuilder &builder)
+RingError SplitQueue::indirect(const SplitDescriptor &ref, ChainBuilder &builder)
 {
-	if (!ref.len || ref.len % sizeof(Descriptor) || ref.len / sizeof(Descriptor) > 65536)
-		return RingError::indirect_size;
-	const RingError error = ChainBuilder::check(ref.addr, ref.len);
-	if (error != RingError::none)
-		return error;
-	const u32 count = ref.len / sizeof(Descriptor);
-
-	// Guest-physical runs end where a region ends; a descriptor that straddles two
-	// regions has no single user address.  vhost reads those piecewise; no guest
-	// has one, as regions end on pages and tables are 16-byte aligned.
-	const auto locate = [&](u32 i, u32 &n, u64 &user) {
-		const u64 run = translate_.run(ref.addr + i * sizeof(Descriptor),
-					       n * sizeof(Descriptor), user);
-		n = static_cast<u32>(run / sizeof(Descriptor));
-		return n ? RingError::none : RingError::address_unmapped;
-	};
-
-	Table table(count);
-	Descriptor desc;
+	RingError error = indirect_.open(setup_.translate, ref.addr, ref.len);
 	u32 at = 0;
-	for (u32 walked = 1;; walked++) {
-		if (walked > count)
-			return RingError::chain_too_long;
-		RingError e = table.get(at, desc, locate);
-		if (e != RingError::none)
-			return e;
-		if (desc.indirect())
+	for (u32 walked = 1; error == RingError::none; walked++) {
+		const SplitDescriptor *desc;
+		error = indirect_.get(at, desc);
+		if (error != RingError::none)
+			break;
+		if (desc->flags & desc_f_indirect)
 			return RingError::indirect_nested; // 2.7.5.3.1
-		e = builder.add(desc);
-		if (e != RingError::none)
-			return e;
-		if (!desc.has_next())
-			return RingError::none;
-		if (desc.next >= count)
+		error = builder.add(desc->addr, desc->len, desc->flags & desc_f_write);
+		if (!(desc->flags & desc_f_next) || error != RingError::none)
+			break;
+		at = desc->next;
+		if (at >= indirect_.count())
 			return RingError::next_out_of_table;
-		at = desc.next;
+		if (walked == indirect_.count())
+			return RingError::chain_too_long;
 	}
+	return error;
 }
 
 bool SplitQueue::publish()
 {
-	for (u32 done = 0; done < shadowed_;) {
-		const u32 at = (last_used_ + done) & (size_ - 1);
-		const u32 n = min(shadowed_ - done, size_ - at);
-		if (vna_env_copy_to_user(at_.device + used_ring + sizeof(UsedBuffer) * at,
-					 shadow_.data() + done, sizeof(UsedBuffer) * n))
-			return failed(RingError::ring_fault);
-		done += n;
-	}
 	if (!shadowed_)
 		return true;
+	std::span<const UsedBuffer> used = std::span(shadow_).first(shadowed_);
+	if (one_for_all())
+		used = used.last(1); // at the place of the first (2.7.9)
+	u16 at = last_used_;
+	while (!used.empty()) {
+		const auto run = used.first(min<std::size_t>(used.size(), size() - slot(at)));
+		if (!put(setup_.at.device + used_ring + sizeof(UsedBuffer) * slot(at), run))
+			return false;
+		at += static_cast<u16>(run.size());
+		used = used.subspan(run.size());
+	}
 	const u16 old = last_used_;
 	const u16 now = static_cast<u16>(old + shadowed_);
 	// The index moves after the entries it covers, and what was written to the
 	// buffers (2.7.8.2); pairs with the driver's barrier after it reads the index.
 	std::atomic_thread_fence(std::memory_order_release);
-	if (vna_env_put_u16(at_.device + used_idx, now))
-		return failed(RingError::ring_fault);
+	if (!put(setup_.at.device + used_idx, now))
+		return false;
 	last_used_ = now;
-	shadowed_ = 0;
+	published();
 	// After 2^16 entries without a decision the distance to the last one is
 	// ambiguous: the next decision is to signal.
 	if (static_cast<u16>(last_used_ - signalled_) < static_cast<u16>(last_used_ - old))
@@ -250,17 +225,17 @@ bool SplitQueue::should_signal()
 	// (2.7.14).  Without it, both could miss each other.
 	std::atomic_thread_fence(std::memory_order_seq_cst);
 	u16 wish;
-	if (features_.has(VNA_VIRTIO_F_NOTIFY_ON_EMPTY) && avail_ == last_avail_) {
+	if (setup_.features.has(VNA_VIRTIO_F_NOTIFY_ON_EMPTY) && avail_ == last_avail_) {
 		// Not look(): enable_notify() is to find what fetch() has not seen.
-		if (vna_env_get_u16(&wish, at_.driver + avail_idx)) {
+		if (vna_env_get_u16(&wish, setup_.at.driver + avail_idx)) {
 			error_ = RingError::ring_fault;
 			return true;
 		}
 		if (wish == last_avail_)
 			return true;
 	}
-	if (!event_idx()) {
-		if (vna_env_get_u16(&wish, at_.driver + avail_flags)) {
+	if (!event_idx_) {
+		if (vna_env_get_u16(&wish, setup_.at.driver + avail_flags)) {
 			error_ = RingError::ring_fault;
 			return true;
 		}
@@ -270,7 +245,7 @@ bool SplitQueue::should_signal()
 	const bool valid = signalled_valid_;
 	signalled_ = last_used_;
 	signalled_valid_ = true;
-	if (vna_env_get_u16(&wish, at_.driver + avail_ring + 2ull * size_)) {
+	if (vna_env_get_u16(&wish, setup_.at.driver + avail_ring + 2ull * size())) {
 		error_ = RingError::ring_fault;
 		return true;
 	}
@@ -279,14 +254,12 @@ bool SplitQueue::should_signal()
 
 bool SplitQueue::set_used_flags()
 {
-	return !vna_env_put_u16(at_.device + used_flags, used_flags_) ||
-	       failed(RingError::ring_fault);
+	return put(setup_.at.device + used_flags, used_flags_);
 }
 
 bool SplitQueue::set_avail_event(u16 index)
 {
-	return !vna_env_put_u16(at_.device + used_ring + 8ull * size_, index) ||
-	       failed(RingError::ring_fault);
+	return put(setup_.at.device + used_ring + 8ull * size(), index);
 }
 
 bool SplitQueue::enable_notify()
@@ -294,7 +267,7 @@ bool SplitQueue::enable_notify()
 	// avail_, not last_avail_: whoever enables has looked at everything before
 	// avail_, and may have left buffers there because they were too few for a
 	// frame.  The driver is to tell of what comes after those.
-	if (event_idx()) {
+	if (event_idx_) {
 		if (!set_avail_event(avail_))
 			return false;
 	} else if (used_flags_ & used_f_no_notify) {
@@ -306,7 +279,7 @@ bool SplitQueue::enable_notify()
 	// barrier between moving the index and reading the wish (2.7.13.4.1).
 	std::atomic_thread_fence(std::memory_order_seq_cst);
 	u16 index;
-	if (vna_env_get_u16(&index, at_.driver + avail_idx))
+	if (vna_env_get_u16(&index, setup_.at.driver + avail_idx))
 		return failed(RingError::ring_fault);
 	return index != avail_;
 }
@@ -315,7 +288,7 @@ void SplitQueue::disable_notify()
 {
 	// With the event index an old wish fades by itself, and flags must be 0
 	// (2.7.10.2).
-	if (event_idx() || (used_flags_ & used_f_no_notify))
+	if (event_idx_ || (used_flags_ & used_f_no_notify))
 		return;
 	used_flags_ |= used_f_no_notify;
 	(void)set_used_flags();

@@ -2,29 +2,17 @@
 // The split virtqueue (virtio 1.2 section 2.7), the device's side.
 #pragma once
 
+#include <array>
 #include <span>
 
 #include "core/virtqueue/descriptor.hh"
+#include "core/virtqueue/indirect.hh"
 #include "core/virtqueue/virtqueue.hh"
 
 namespace vna {
 
 class SplitQueue final : public Virtqueue {
 public:
-	// Bytes of each area for a ring of @size (2.7); the event field after each
-	// ring counts with VIRTIO_F_EVENT_IDX only.
-	[[nodiscard]] static constexpr u64 desc_bytes(u32 size) { return 16ull * size; }
-	[[nodiscard]] static constexpr u64 avail_bytes(u32 size, bool event)
-	{
-		return 4 + 2ull * size + (event ? 2 : 0);
-	}
-	[[nodiscard]] static constexpr u64 used_bytes(u32 size, bool event)
-	{
-		return 4 + 8ull * size + (event ? 2 : 0);
-	}
-	static constexpr u64 avail_align = 2;
-	static constexpr u64 used_align = 4;
-
 	[[nodiscard]] bool start() override;
 	[[nodiscard]] u32 fetch(BufferBatch &batch, u32 max) override;
 	void discard(BufferBatch &batch, u32 n) override;
@@ -32,20 +20,43 @@ public:
 	[[nodiscard]] bool should_signal() override;
 	[[nodiscard]] bool enable_notify() override;
 	void disable_notify() override;
+
+	// The available index (2.7.6).
 	[[nodiscard]] u32 base() const override { return last_avail_; }
 	void set_base(u32 base) override;
+	[[nodiscard]] bool base_ok(u32 base) const override { return base <= 0xffff; }
+
+	// 2.7: a power of two, at most 2^15.
+	[[nodiscard]] bool size_ok(u32 size) const override
+	{
+		return size && size <= 0xffff && !(size & (size - 1));
+	}
+	// 2.7; the event field behind each ring is there with VIRTIO_F_EVENT_IDX only.
+	// vhost asks no alignment of the descriptor table.
+	[[nodiscard]] RingArea desc_area() const override { return {16ull * size(), 1}; }
+	[[nodiscard]] RingArea driver_area() const override
+	{
+		return {4 + 2ull * size() + (event_idx_ ? 2 : 0), 2};
+	}
+	[[nodiscard]] RingArea device_area() const override
+	{
+		return {4 + 8ull * size() + (event_idx_ ? 2 : 0), 4};
+	}
+	[[nodiscard]] bool set_up_ok() const override { return size_ok(size()); }
 
 private:
-	// A window on a table of descriptors: each is copied once, some ahead.
-	class Table;
-
-	static constexpr u32 window = 16; // descriptors copied at a time from a table
 	static constexpr u32 head_window = 64; // available entries copied at a time
+	static constexpr u32 chain_window = 4; // descriptors copied ahead in a chain
 
-	[[nodiscard]] bool event_idx() const { return features_.has(VNA_VIRTIO_RING_F_EVENT_IDX); }
+	[[nodiscard]] u32 slot(u16 index) const { return index & (size() - 1); }
 	[[nodiscard]] bool look(u32 &available);
+	[[nodiscard]] bool copy(u32 i, u32 n)
+	{
+		return table_.load(setup_.at.desc + sizeof(SplitDescriptor) * i, i, n);
+	}
+	[[nodiscard]] RingError copy_ahead(std::span<const u16> heads);
 	[[nodiscard]] RingError chain(u16 head, BufferBatch &batch);
-	[[nodiscard]] RingError indirect(const Descriptor &ref, ChainBuilder &builder);
+	[[nodiscard]] RingError indirect(const SplitDescriptor &ref, ChainBuilder &builder);
 	[[nodiscard]] bool set_used_flags();
 	[[nodiscard]] bool set_avail_event(u16 index);
 
@@ -55,6 +66,11 @@ private:
 	u16 signalled_ = 0; // last_used_ at the last decision to signal
 	bool signalled_valid_ = false;
 	u16 used_flags_ = 0;
+
+	// What a fetch copied; of no use after it.
+	std::array<u16, head_window> heads_;
+	DescriptorWindow<SplitDescriptor> table_;
+	IndirectTable<SplitDescriptor> indirect_;
 };
 
 } // namespace vna

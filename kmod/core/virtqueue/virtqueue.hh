@@ -8,6 +8,7 @@
 
 #include <array>
 
+#include "core/base/env.hh"
 #include "core/memory/region_table.hh"
 #include "core/virtqueue/buffer.hh"
 #include "core/virtqueue/ring_error.hh"
@@ -17,8 +18,14 @@ namespace vna {
 // Where a ring's three areas are, as user addresses (virtio 1.2 section 2.6).
 struct RingAddresses {
 	u64 desc = 0; // descriptor area
-	u64 driver = 0; // driver area: the available ring
-	u64 device = 0; // device area: the used ring
+	u64 driver = 0; // driver area: available ring, or driver event suppression
+	u64 device = 0; // device area: used ring, or device event suppression
+};
+
+// What a format asks of one of them.
+struct RingArea {
+	u64 bytes;
+	u64 align; // bytes
 };
 
 // A used buffer that the driver has not been told of yet.
@@ -54,13 +61,19 @@ public:
 	// fetched again.  They must be the last of the ones in @batch.
 	virtual void discard(BufferBatch &batch, u32 n) = 0;
 
-	// Notes that @buffer was used, @len bytes of it written (2.7.8).  The driver
-	// sees it after publish(); shadowed() must be below max_shadow.
-	void complete(const Buffer &buffer, u32 len) { shadow_[shadowed_++] = {buffer.id, len}; }
+	// Notes that @buffer was used, @len bytes of it written (2.7.8, 2.8.5), in
+	// any order unless VIRTIO_F_IN_ORDER was negotiated.  The driver sees it after
+	// publish(); shadowed() must be below max_shadow.
+	void complete(const Buffer &buffer, u32 len)
+	{
+		shadow_[shadowed_] = {buffer.id, len};
+		slots_[shadowed_++] = buffer.descs;
+		receives_ |= buffer.writable != 0;
+	}
 	// How many are completed and not published.
 	[[nodiscard]] u32 shadowed() const { return shadowed_; }
 	// Drops those: the driver will set the ring up anew.
-	void forget() { shadowed_ = 0; }
+	void forget() { published(); }
 
 	// Shows the driver all that was completed.
 	[[nodiscard]] virtual bool publish() = 0;
@@ -76,31 +89,56 @@ public:
 	// Says that notifications are not needed.
 	virtual void disable_notify() = 0;
 
-	// VHOST_GET/SET_VRING_BASE's number.
+	// VHOST_GET/SET_VRING_BASE's number, and whether it has a form that the format
+	// knows.
 	[[nodiscard]] virtual u32 base() const = 0;
 	virtual void set_base(u32 base) = 0;
+	[[nodiscard]] virtual bool base_ok(u32 base) const = 0;
+
+	// What the format asks of a ring's number of entries, and of its areas.
+	[[nodiscard]] virtual bool size_ok(u32 size) const = 0;
+	[[nodiscard]] virtual RingArea desc_area() const = 0;
+	[[nodiscard]] virtual RingArea driver_area() const = 0;
+	[[nodiscard]] virtual RingArea device_area() const = 0;
+	// Whether size, base and addresses are right for the format, whichever of them
+	// was set first.
+	[[nodiscard]] virtual bool set_up_ok() const = 0;
+	[[nodiscard]] bool aligned(const RingAddresses &at) const
+	{
+		return !(at.desc % desc_area().align) && !(at.driver % driver_area().align) &&
+		       !(at.device % device_area().align);
+	}
 
 	[[nodiscard]] RingError error() const { return error_; }
 	void fail(RingError error) { error_ = error; }
 	void clear_error() { error_ = RingError::none; }
 
 	// Set-up, while the queue is stopped or under its lock.
-	void set_size(u32 size) { size_ = size; }
-	[[nodiscard]] u32 size() const { return size_; }
-	void set_addresses(const RingAddresses &at) { at_ = at; }
-	[[nodiscard]] const RingAddresses &addresses() const { return at_; }
-	void set_memory(const RegionTable *table) { translate_ = Translator(table); }
-	void set_features(Features features) { features_ = features; }
-	// As it was made.
-	void reset()
+	void set_size(u32 size) { setup_.size = size; }
+	[[nodiscard]] u32 size() const { return setup_.size; }
+	void set_addresses(const RingAddresses &at) { setup_.at = at; }
+	[[nodiscard]] const RingAddresses &addresses() const { return setup_.at; }
+	void set_memory(const RegionTable *table) { setup_.translate = Translator(table); }
+	void set_features(Features features)
 	{
-		size_ = 1;
-		at_ = {};
-		features_ = Features();
-		translate_ = Translator();
-		error_ = RingError::none;
-		shadowed_ = 0;
-		set_base(0);
+		setup_.features = features;
+		event_idx_ = features.has(VNA_VIRTIO_RING_F_EVENT_IDX);
+		indirect_ok_ = features.has(VNA_VIRTIO_RING_F_INDIRECT_DESC);
+		in_order_ = features.has(VNA_VIRTIO_F_IN_ORDER);
+	}
+
+	// All that is set from outside, but the base: it outlives a change of format.
+	struct Setup {
+		RingAddresses at;
+		u32 size = 1; // as vhost_vq_reset() has it
+		Features features;
+		Translator translate;
+	};
+	[[nodiscard]] const Setup &setup() const { return setup_; }
+	void set_up(const Setup &setup)
+	{
+		setup_ = setup;
+		set_features(setup.features);
 	}
 
 protected:
@@ -113,13 +151,41 @@ protected:
 		return false;
 	}
 
-	RingAddresses at_;
-	u32 size_ = 1; // as vhost_vq_reset() has it
-	Features features_;
-	Translator translate_;
+	// Every write to the ring passes one of these, so that a log of what was
+	// written has one place to be.
+	[[nodiscard]] bool put(u64 to, u16 value)
+	{
+		return !vna_env_put_u16(to, value) || failed(RingError::ring_fault);
+	}
+	[[nodiscard]] bool put(u64 to, u64 value)
+	{
+		return !vna_env_put_u64(to, value) || failed(RingError::ring_fault);
+	}
+	[[nodiscard]] bool put(u64 to, std::span<const UsedBuffer> used)
+	{
+		return !vna_env_copy_to_user(to, used.data(), used.size_bytes()) ||
+		       failed(RingError::ring_fault);
+	}
+
+	// Whether one entry may stand for all that is shadowed (2.7.9, 2.8.9).  Not
+	// where buffers were written to: their lengths differ, and drivers such as
+	// DPDK's read an entry for each.
+	[[nodiscard]] bool one_for_all() const { return in_order_ && !receives_; }
+	void published()
+	{
+		shadowed_ = 0;
+		receives_ = false;
+	}
+
+	Setup setup_;
+	bool event_idx_ = false;
+	bool indirect_ok_ = false;
+	bool in_order_ = false;
+	bool receives_ = false; // whether a shadowed buffer has a writable part
 	RingError error_ = RingError::none;
 	u32 shadowed_ = 0;
 	std::array<UsedBuffer, max_shadow> shadow_;
+	std::array<u16, max_shadow> slots_; // descriptors of each in the ring itself
 };
 
 } // namespace vna

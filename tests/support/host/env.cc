@@ -232,6 +232,16 @@ int vna_env_put_u16(vna_u64 to, vna_u16 value)
 	return Hooks::memory().put_u16(to, value);
 }
 
+int vna_env_put_u64(vna_u64 to, vna_u64 value)
+{
+	return Hooks::memory().put_u64(to, value);
+}
+
+int vna_env_gather_u16(vna_u16 *to, vna_u64 from, vna_u32 stride, vna_u32 n)
+{
+	return Hooks::memory().gather_u16(to, from, stride, n);
+}
+
 void vna_env_lock_device(vna_env *env)
 {
 	Hooks::lock_device(env->kernel);

@@ -151,6 +151,29 @@ int UserMemory::get_u16(std::uint16_t *to, Address from)
 	return 0;
 }
 
+int UserMemory::gather_u16(std::uint16_t *to, Address from, std::uint32_t stride, std::uint32_t n)
+{
+	for (std::uint32_t i = 0; i < n; i++) {
+		const int error = get_u16(&to[i], from + std::uint64_t{stride} * i);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+int UserMemory::put_u64(Address to, std::uint64_t value)
+{
+	const int error = check(Access::write, to, sizeof value);
+	if (error)
+		return error;
+	if (to % sizeof value)
+		trap("a 64-bit write at an unaligned address");
+	std::atomic_ref(*reinterpret_cast<std::uint64_t *>(to))
+		.store(value, std::memory_order_relaxed);
+	done(Access::write, to, sizeof value);
+	return 0;
+}
+
 int UserMemory::put_u16(Address to, std::uint16_t value)
 {
 	const int error = check(Access::write, to, sizeof value);

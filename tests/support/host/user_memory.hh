@@ -71,6 +71,8 @@ public:
 	int copy_out(Address to, const void *from, std::uint64_t len);
 	int get_u16(std::uint16_t *to, Address from);
 	int put_u16(Address to, std::uint16_t value);
+	int put_u64(Address to, std::uint64_t value);
+	int gather_u16(std::uint16_t *to, Address from, std::uint32_t stride, std::uint32_t n);
 	[[nodiscard]] static bool ok(Address at, std::uint64_t len)
 	{
 		return len <= end && at <= end - len;

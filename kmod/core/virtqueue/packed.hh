@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The packed virtqueue (virtio 1.2 section 2.8), the device's side.
+#pragma once
+
+#include <array>
+
+#include "core/virtqueue/descriptor.hh"
+#include "core/virtqueue/indirect.hh"
+#include "core/virtqueue/virtqueue.hh"
+
+namespace vna {
+
+class PackedQueue final : public Virtqueue {
+public:
+	[[nodiscard]] bool start() override;
+	[[nodiscard]] u32 fetch(BufferBatch &batch, u32 max) override;
+	void discard(BufferBatch &batch, u32 n) override;
+	[[nodiscard]] bool publish() override;
+	[[nodiscard]] bool should_signal() override;
+	[[nodiscard]] bool enable_notify() override;
+	void disable_notify() override;
+
+	// Bits 0-14 and 15: index and wrap counter of the next descriptor to fetch;
+	// 16-30 and 31: of the next to use.  An upper half of 0 means that both are the
+	// same: DPDK's virtio-user gives the lower half alone.
+	[[nodiscard]] u32 base() const override { return avail_.bits() | used_.bits() << 16; }
+	void set_base(u32 base) override;
+	[[nodiscard]] bool base_ok(u32) const override { return true; }
+
+	// 2.8: any number up to 2^15.
+	[[nodiscard]] bool size_ok(u32 size) const override { return size && size <= 0x8000; }
+	// 2.8.10.1.
+	[[nodiscard]] RingArea desc_area() const override
+	{
+		return {sizeof(PackedDescriptor) * size(), 16};
+	}
+	[[nodiscard]] RingArea driver_area() const override { return {4, 4}; }
+	[[nodiscard]] RingArea device_area() const override { return {4, 4}; }
+	[[nodiscard]] bool set_up_ok() const override
+	{
+		return size_ok(size()) && aligned(addresses()) && avail_.index < size() &&
+		       used_.index < size();
+	}
+
+private:
+	// A place in the ring, and the wrap counter of whoever is there (2.8.1).
+	struct Position {
+		u16 index = 0;
+		bool wrap = true;
+
+		// As event suppression and VRING_BASE have it.
+		[[nodiscard]] u32 bits() const { return index | u32{wrap} << 15; }
+		[[nodiscard]] static Position of(u32 bits)
+		{
+			return {static_cast<u16>(bits & 0x7fff), (bits & 0x8000) != 0};
+		}
+		// By @n <= @size slots.
+		void advance(u32 n, u32 size)
+		{
+			const u32 to = index + n;
+			wrap ^= to >= size;
+			index = static_cast<u16>(to >= size ? to - size : to);
+		}
+		void retreat(u32 n, u32 size)
+		{
+			wrap ^= n > index;
+			index = static_cast<u16>(n > index ? index + size - n : index - n);
+		}
+		// The flags that mark a descriptor there as available, or as used.
+		[[nodiscard]] u16 available() const
+		{
+			return wrap ? PackedDescriptor::f_avail : PackedDescriptor::f_used;
+		}
+		[[nodiscard]] u16 used() const { return wrap ? available_mask : 0; }
+	};
+	static constexpr u16 available_mask = PackedDescriptor::f_avail | PackedDescriptor::f_used;
+
+	[[nodiscard]] u64 slot(u32 index) const
+	{
+		return setup_.at.desc + sizeof(PackedDescriptor) * index;
+	}
+	[[nodiscard]] RingError look(Position at, u32 want);
+	[[nodiscard]] RingError chain(BufferBatch &batch);
+	[[nodiscard]] RingError indirect(const PackedDescriptor &ref, ChainBuilder &builder);
+	[[nodiscard]] bool write_used(Position at, const UsedBuffer &used);
+	[[nodiscard]] bool set_device_event(u16 flags);
+
+	Position avail_; // the next descriptor to fetch
+	Position seen_; // behind the last one that a fetch has found
+	Position used_; // the next used descriptor to write
+	u32 moved_ = 0; // slots that used_ moved since the last decision to signal
+	bool moved_valid_ = false; // there was such a decision
+	u16 device_flags_ = 0; // of the device event suppression, as last written
+
+	// What a fetch copied; of no use after it.
+	std::array<u16, DescriptorWindow<PackedDescriptor>::capacity> flags_;
+	DescriptorWindow<PackedDescriptor> ring_;
+	IndirectTable<PackedDescriptor> indirect_;
+};
+
+} // namespace vna
