@@ -84,6 +84,8 @@ int vna_core_has_work(const struct vna_core *core);
  */
 int vna_core_work(struct vna_core *core);
 
+/* The feature bits that the owner has set.  A */
+vna_u64 vna_core_features(const struct vna_core *core);
 /* Counters: @queue < vna_core_queues(), @counter < vna_core_counters().  A */
 vna_u32 vna_core_queues(void);
 const char *vna_core_queue_name(vna_u32 queue);

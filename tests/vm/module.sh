@@ -32,7 +32,7 @@ modprobe_needs() {
 	insmod "$module"
 }
 
-plan 7
+plan 9
 
 [ "$(modinfo -F license "$module")" = GPL ]
 report $? "licence is GPL"
@@ -45,6 +45,20 @@ report $? "loads"
 report $? "$device is a character device of mode 0600"
 [ "$(cat /sys/module/vhost_net_alt/parameters/max_mem_regions)" -ge 64 ]
 report $? "max_mem_regions is at least 64"
+rmmod vhost_net_alt
+
+# Out of range, for either direction; what insmod says is the kernel's EINVAL.
+status=0
+for batch in rx_batch=0 rx_batch=65 tx_batch=0 tx_batch=65; do
+	case $(insmod "$module" $batch 2>&1) in
+	*"Invalid parameters"* | *"nvalid argument"*) ;;
+	*) status=1; echo "# $batch" ;;
+	esac
+	! loaded || { status=1; echo "# $batch loads"; rmmod vhost_net_alt; }
+done
+report $status "a batch is 1 to 64, or the module does not load"
+insmod "$module" rx_batch=1 tx_batch=1 && loaded
+report $? "a batch of one is one"
 rmmod vhost_net_alt
 
 status=0

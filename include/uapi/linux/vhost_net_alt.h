@@ -3,7 +3,11 @@
  * vhost-net-alt: what there is beyond linux/vhost.h.
  *
  * The device takes the ioctls of linux/vhost.h.  Its descriptors' fdinfo
- * (/proc/PID/fdinfo/FD) has, for each of the queues "rx" and "tx", lines
+ * (/proc/PID/fdinfo/FD) has a line
+ *
+ *	features:	the bits of VHOST_SET_FEATURES, in hexadecimal
+ *
+ * and, for each of the queues "rx" and "tx", lines
  *
  *	QUEUE.state:	off | running | the name of the rule whose breach stopped it
  *	QUEUE.COUNTER:	a number that never decreases while the descriptor is open

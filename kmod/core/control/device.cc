@@ -185,7 +185,7 @@ void Device::release()
 	pending_.store(0, std::memory_order_relaxed);
 	if (memory_)
 		RegionTable::destroy(std::exchange(memory_, nullptr));
-	features_ = Features();
+	features_.store(Features(), std::memory_order_relaxed);
 }
 
 } // namespace vna

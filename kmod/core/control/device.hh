@@ -31,6 +31,7 @@ public:
 	bool work();
 
 	[[nodiscard]] const Queue &queue(u32 i) const { return queues_[i]; }
+	[[nodiscard]] Features features() const { return features_.load(std::memory_order_relaxed); }
 	[[nodiscard]] static const char *queue_name(u32 i);
 
 private:
@@ -73,7 +74,7 @@ private:
 
 	vna_env *env_;
 	const vna_config config_;
-	Features features_;
+	std::atomic<Features> features_{}; // written under the device lock, for any reader
 	RegionTable *memory_ = nullptr;
 	bool owned_ = false;
 	std::atomic<u32> pending_{0}; // queues that have work, a bit each

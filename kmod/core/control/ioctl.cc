@@ -117,10 +117,10 @@ long Device::set_features(const Call &call)
 	if (features.bits() & modern_only.bits() && !features.has(VNA_VIRTIO_F_VERSION_1))
 		return -eopnotsupp;
 	for (const Queue &q : queues_) {
-		if (q.backend && Ring::packed(features) != Ring::packed(features_))
+		if (q.backend && Ring::packed(features) != Ring::packed(this->features()))
 			return -ebusy; // changing the format of a ring at work
 	}
-	features_ = features;
+	features_.store(features, std::memory_order_relaxed);
 	for (u32 i = 0; i < queue_count; i++) {
 		QueueLock lock(env_, i);
 		queues_[i].set_features(features);

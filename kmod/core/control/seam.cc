@@ -47,6 +47,11 @@ int vna_core_work(vna_core *core)
 	return core->device.work();
 }
 
+vna_u64 vna_core_features(const vna_core *core)
+{
+	return core->device.features().bits();
+}
+
 vna_u32 vna_core_queues()
 {
 	return Device::queue_count;
