@@ -12,6 +12,13 @@ if(VNA_SANITIZE)
 		-fno-sanitize-recover=all -fno-sanitize=vptr) # the core has no RTTI
 	target_link_options(vna-checked INTERFACE -fsanitize=address,undefined)
 endif()
+if(VNA_FUZZ)
+	target_compile_options(vna-checked INTERFACE -O2 -fsanitize=fuzzer-no-link)
+endif()
+if(VNA_COVERAGE)
+	target_compile_options(vna-checked INTERFACE --coverage)
+	target_link_options(vna-checked INTERFACE --coverage)
+endif()
 target_compile_definitions(vna-checked INTERFACE _GLIBCXX_ASSERTIONS=1)
 
 function(vna_add_core target)

@@ -61,7 +61,19 @@ struct vna_tx_frame {
 	const struct vna_segment *segs;
 	vna_u32 nsegs;
 	vna_u32 len; /* bytes in all segments */
+	vna_u32 header; /* bytes of it that are a virtio-net header: 0, 10 or 12 */
 	vna_s32 result; /* out: bytes taken, or -errno */
+};
+
+/* Where one frame on its way in goes, the next of those that were taken. */
+struct vna_rx_frame {
+	const struct vna_segment *segs;
+	vna_u32 nsegs;
+	vna_u32 len; /* bytes that it needs of segs: virtio-net header and frame */
+	vna_u32 header; /* bytes of that header: 10 or 12 */
+	vna_u16 blank; /* nonzero: the backend knows no header, so it is all zeros */
+	vna_u16 num_buffers; /* for the header's field of that name; 0: there is none */
+	vna_s32 result; /* out: bytes with the header, also where that exceeds len, or -errno */
 };
 
 /* ---- What the core offers --------------------------------------------- */
@@ -112,8 +124,15 @@ int vna_env_copy_to_user(vna_u64 to, const void *from, unsigned long len);
 int vna_env_get_u16(vna_u16 *to, vna_u64 from);
 int vna_env_put_u16(vna_u64 to, vna_u16 value);
 int vna_env_put_u64(vna_u64 to, vna_u64 value);
-/* @n 16-bit fields that lie @stride bytes apart, in order, one access each.  O */
-int vna_env_gather_u16(vna_u16 *to, vna_u64 from, vna_u32 stride, vna_u32 n);
+/*
+ * Up to @n packed descriptors, of 16 bytes, in order and of each the half with the
+ * flags, its last 16 bits, first: as long as flags & @mask is @want.  Returns how
+ * many, or -EFAULT if the first cannot be read.  O
+ */
+int vna_env_copy_available(void *to, vna_u64 from, vna_u32 n, vna_u16 mask, vna_u16 want);
+/* @values to @at bytes behind @to each, all within @span bytes, one access each.  O */
+int vna_env_scatter_u64(vna_u64 to, vna_u64 span, const vna_u32 *at, const vna_u64 *values,
+			vna_u32 n);
 
 /* ---- locks, the owner and the worker ---------------------------------- */
 
@@ -179,12 +198,12 @@ void vna_env_backend_close(struct vna_backend *backend);
  */
 vna_u32 vna_env_backend_consume(struct vna_backend *backend, vna_u32 *lens, vna_u32 max);
 /*
- * Writes the next taken frame, @len bytes with the backend's own header, to
- * @segs and is done with it, whatever is returned: its length, also where that
- * exceeds @len, or -errno.  W
+ * Writes the next @n taken frames to their segments, in order, and is done with
+ * them.  Stops behind one whose result is not its len; returns how many were
+ * done, that one among them.  W
  */
-vna_s32 vna_env_backend_receive(struct vna_backend *backend, const struct vna_segment *segs,
-				vna_u32 nsegs, vna_u32 len);
+vna_u32 vna_env_backend_receive(struct vna_backend *backend, struct vna_rx_frame *frames,
+				vna_u32 n);
 /* Frees the next @n taken frames unseen.  W */
 void vna_env_backend_free(struct vna_backend *backend, vna_u32 n);
 

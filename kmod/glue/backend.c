@@ -84,7 +84,10 @@ void vna_env_backend_close(struct vna_backend *backend)
 {
 	vna_env_backend_detach(backend);
 	fput(backend->file);
-	kfree(backend);
+	if (backend->ops->release)
+		backend->ops->release(backend);
+	else
+		kfree(backend);
 }
 
 vna_u32 vna_env_backend_consume(struct vna_backend *backend, vna_u32 *lens, vna_u32 max)
@@ -92,10 +95,9 @@ vna_u32 vna_env_backend_consume(struct vna_backend *backend, vna_u32 *lens, vna_
 	return backend->ops->consume(backend, lens, max);
 }
 
-vna_s32 vna_env_backend_receive(struct vna_backend *backend, const struct vna_segment *segs,
-				vna_u32 nsegs, vna_u32 len)
+vna_u32 vna_env_backend_receive(struct vna_backend *backend, struct vna_rx_frame *frames, vna_u32 n)
 {
-	return backend->ops->receive(backend, segs, nsegs, len);
+	return backend->ops->receive(backend, frames, n);
 }
 
 void vna_env_backend_free(struct vna_backend *backend, vna_u32 n)
@@ -114,18 +116,50 @@ static void iter_init(struct iov_iter *iter, unsigned int direction, const struc
  * Calls past the security hooks of sendmsg() and recvmsg(): whoever handed the
  * descriptor over may use it, and the worker is somebody else.
  */
-s32 vna_backend_recvmsg(struct vna_backend *backend, void *control, const struct vna_segment *segs,
-			u32 nsegs, u32 len)
+static s32 backend_recvmsg(struct socket *sock, struct msghdr *msg, u32 len)
 {
-	struct socket *sock = backend->sock;
-	struct msghdr msg = {.msg_control = control};
-
-	iter_init(&msg.msg_iter, ITER_DEST, segs, nsegs, len);
-	return sock->ops->recvmsg(sock, &msg, len, MSG_DONTWAIT | MSG_TRUNC);
+	return sock->ops->recvmsg(sock, msg, len, MSG_DONTWAIT | MSG_TRUNC);
 }
 
-static s32 backend_sendmsg(struct socket *sock, const struct vna_tx_frame *frame)
+void vna_backend_recvmsg(struct vna_backend *backend, void *control, struct vna_rx_frame *frame)
 {
+	static const struct virtio_net_hdr_mrg_rxbuf blank;
+	__le16 num_buffers = cpu_to_le16(frame->num_buffers);
+	struct msghdr msg = {.msg_control = control};
+	struct iov_iter header;
+	bool fault = false;
+	u32 ahead = 0;
+
+	iter_init(&msg.msg_iter, ITER_DEST, frame->segs, frame->nsegs, frame->len);
+	header = msg.msg_iter;
+	if (frame->blank) {
+		ahead = frame->header;
+		fault = copy_to_iter(&blank, ahead, &msg.msg_iter) != ahead;
+	}
+	frame->result = backend_recvmsg(backend->sock, &msg, frame->len - ahead);
+	if (frame->result < 0)
+		return;
+	/* In any case after that, which is done with the frame. */
+	frame->result = fault ? -EFAULT : frame->result + ahead;
+	/* Over what the backend wrote there. */
+	if (frame->num_buffers) {
+		iov_iter_advance(&header, offsetof(struct virtio_net_hdr_mrg_rxbuf, num_buffers));
+		if (copy_to_iter(&num_buffers, sizeof(num_buffers), &header) != sizeof(num_buffers))
+			frame->result = -EFAULT;
+	}
+}
+
+void vna_backend_recv_none(struct vna_backend *backend)
+{
+	struct msghdr msg = {};
+
+	iter_init(&msg.msg_iter, ITER_DEST, NULL, 0, 0);
+	backend_recvmsg(backend->sock, &msg, 0);
+}
+
+s32 vna_backend_sendmsg(struct vna_backend *backend, const struct vna_tx_frame *frame)
+{
+	struct socket *sock = backend->sock;
 	struct msghdr msg = {.msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL};
 
 	iter_init(&msg.msg_iter, ITER_SOURCE, frame->segs, frame->nsegs, frame->len);
@@ -134,14 +168,7 @@ static s32 backend_sendmsg(struct socket *sock, const struct vna_tx_frame *frame
 
 vna_u32 vna_env_backend_send(struct vna_backend *backend, struct vna_tx_frame *frames, vna_u32 n)
 {
-	vna_u32 i;
-
-	for (i = 0; i < n; i++) {
-		frames[i].result = backend_sendmsg(backend->sock, &frames[i]);
-		if (frames[i].result == -EAGAIN)
-			break;
-	}
-	return i;
+	return backend->ops->send(backend, frames, n);
 }
 
 int vna_env_backend_want_room(struct vna_backend *backend)

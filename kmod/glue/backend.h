@@ -20,15 +20,17 @@ struct vna_backend {
 struct vna_backend_ops {
 	/*
 	 * A backend with its sock set for @file, which the caller gets and puts; NULL
-	 * if that is of another type; -ENOMEM.  Freed with kfree().
+	 * if that is of another type; -ENOMEM.
 	 */
 	struct vna_backend *(*probe)(struct file *file);
 	u32 (*consume)(struct vna_backend *backend, u32 *lens, u32 max);
-	s32 (*receive)(struct vna_backend *backend, const struct vna_segment *segs, u32 nsegs,
-		       u32 len);
+	u32 (*receive)(struct vna_backend *backend, struct vna_rx_frame *frames, u32 n);
 	void (*free)(struct vna_backend *backend, u32 n);
+	u32 (*send)(struct vna_backend *backend, struct vna_tx_frame *frames, u32 n);
 	/* Gives back what was taken.  NULL if nothing ever is. */
 	void (*untake)(struct vna_backend *backend);
+	/* Frees what probe() made.  NULL: the memory of the structure, no more. */
+	void (*release)(struct vna_backend *backend);
 	/* What poll() says when no room will ever come, but an error at once. */
 	__poll_t gone;
 };
@@ -36,7 +38,13 @@ struct vna_backend_ops {
 extern const struct vna_backend_ops vna_backend_tun;
 extern const struct vna_backend_ops vna_backend_socket;
 
-s32 vna_backend_recvmsg(struct vna_backend *backend, void *control, const struct vna_segment *segs,
-			u32 nsegs, u32 len);
+/*
+ * Receives one frame by recvmsg(), of which @control says more; its own header
+ * comes first where the backend has one.
+ */
+void vna_backend_recvmsg(struct vna_backend *backend, void *control, struct vna_rx_frame *frame);
+/* Receives a frame to nowhere. */
+void vna_backend_recv_none(struct vna_backend *backend);
+s32 vna_backend_sendmsg(struct vna_backend *backend, const struct vna_tx_frame *frame);
 
 #endif

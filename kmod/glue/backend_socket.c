@@ -49,16 +49,34 @@ static u32 socket_consume(struct vna_backend *backend, u32 *lens, u32 max)
 	return n;
 }
 
-static s32 socket_receive(struct vna_backend *backend, const struct vna_segment *segs, u32 nsegs,
-			  u32 len)
+static u32 socket_receive(struct vna_backend *backend, struct vna_rx_frame *frames, u32 n)
 {
-	return vna_backend_recvmsg(backend, NULL, segs, nsegs, len);
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		vna_backend_recvmsg(backend, NULL, &frames[i]);
+		if (frames[i].result != frames[i].len)
+			return i + 1;
+	}
+	return n;
 }
 
 static void socket_free(struct vna_backend *backend, u32 n)
 {
 	while (n--)
-		vna_backend_recvmsg(backend, NULL, NULL, 0, 0);
+		vna_backend_recv_none(backend);
+}
+
+static u32 socket_send(struct vna_backend *backend, struct vna_tx_frame *frames, u32 n)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		frames[i].result = vna_backend_sendmsg(backend, &frames[i]);
+		if (frames[i].result == -EAGAIN)
+			break;
+	}
+	return i;
 }
 
 const struct vna_backend_ops vna_backend_socket = {
@@ -66,4 +84,5 @@ const struct vna_backend_ops vna_backend_socket = {
 	.consume = socket_consume,
 	.receive = socket_receive,
 	.free = socket_free,
+	.send = socket_send,
 };

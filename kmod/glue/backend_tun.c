@@ -13,16 +13,21 @@
 #include <net/xdp.h>
 
 #include "glue/backend.h"
-
-#define TAKEN_MAX 64
+#include "glue/netdev.h"
+#include "glue/skb_write.h"
+#include "glue/tun_batch.h"
 
 struct tun_backend {
 	struct vna_backend base;
 	struct ptr_ring *ring;
+	/* What counts the frames that are read: tun does, macvtap does not. */
+	bool counts;
+	struct vna_netdev netdev;
 	/* Taken off the ring: taken[first .. end) */
 	u32 first;
 	u32 end;
-	void *taken[TAKEN_MAX];
+	void *taken[VNA_MAX_BATCH];
+	struct vna_tun_batch batch;
 };
 
 static struct tun_backend *to_tun(struct vna_backend *backend)
@@ -35,21 +40,24 @@ static struct vna_backend *tun_probe(struct file *file)
 	struct ptr_ring *ring;
 	struct socket *sock;
 	struct tun_backend *tun;
+	bool counts;
 
 	sock = tun_get_socket(file);
 	ring = tun_get_tx_ring(file);
-	if (IS_ERR(sock)) {
+	counts = !IS_ERR(sock);
+	if (!counts) {
 		sock = tap_get_socket(file);
 		ring = tap_get_ptr_ring(file);
 	}
 	if (IS_ERR(sock) || IS_ERR(ring))
 		return NULL;
 
-	tun = kzalloc(sizeof(*tun), GFP_KERNEL_ACCOUNT);
+	tun = kvzalloc(sizeof(*tun), GFP_KERNEL_ACCOUNT);
 	if (!tun)
 		return ERR_PTR(-ENOMEM);
 	tun->base.sock = sock;
 	tun->ring = ring;
+	tun->counts = counts;
 	return &tun->base;
 }
 
@@ -66,20 +74,61 @@ static u32 tun_consume(struct vna_backend *backend, u32 *lens, u32 max)
 	struct tun_backend *tun = to_tun(backend);
 	u32 i;
 
+	/* What is in the ring has a device that is there until a grace period ends. */
+	rcu_read_lock();
 	tun->first = 0;
-	tun->end = ptr_ring_consume_batched(tun->ring, tun->taken, min_t(u32, max, TAKEN_MAX));
+	tun->end = ptr_ring_consume_batched(tun->ring, tun->taken, min_t(u32, max, VNA_MAX_BATCH));
+	if (tun->counts && tun->end && !tun_is_xdp_frame(tun->taken[0]))
+		vna_netdev_take(&tun->netdev, ((struct sk_buff *)tun->taken[0])->dev);
+	rcu_read_unlock();
+
 	for (i = 0; i < tun->end; i++)
 		lens[i] = entry_len(tun->taken[i]);
 	return tun->end;
 }
 
-static s32 tun_receive(struct vna_backend *backend, const struct vna_segment *segs, u32 nsegs,
-		       u32 len)
+/*
+ * Whether @entry may be written without tun's help: an skb, and one that came
+ * through the device whose counters are at hand.
+ */
+static bool is_simple(struct tun_backend *tun, void *entry)
+{
+	return !tun_is_xdp_frame(entry) &&
+	       (!tun->counts ||
+		((struct sk_buff *)entry)->dev == rcu_access_pointer(tun->netdev.dev));
+}
+
+static u32 tun_receive(struct vna_backend *backend, struct vna_rx_frame *frames, u32 n)
 {
 	struct tun_backend *tun = to_tun(backend);
+	struct sk_buff *written[VNA_MAX_BATCH];
+	unsigned int count = 0, bytes = 0;
+	u32 i, done;
 
-	/* Handed an entry, recvmsg() frees it whatever comes of it. */
-	return vna_backend_recvmsg(backend, tun->taken[tun->first++], segs, nsegs, len);
+	for (done = 0; done < n;) {
+		struct vna_rx_frame *frame = &frames[done++];
+		void *entry = tun->taken[tun->first++];
+
+		if (is_simple(tun, entry)) {
+			bytes += entry_len(entry);
+			vna_skb_write(entry, frame);
+			written[count++] = entry;
+		} else {
+			/* Handed an entry, recvmsg() frees it whatever comes of it. */
+			vna_backend_recvmsg(backend, entry, frame);
+		}
+		if (frame->result != frame->len)
+			break;
+	}
+	if (!count)
+		return done;
+	if (tun->counts)
+		vna_netdev_count(&tun->netdev, count, bytes);
+	local_bh_disable(); /* for the cache that they go back to */
+	for (i = 0; i < count; i++)
+		napi_consume_skb(written[i], count);
+	local_bh_enable();
+	return done;
 }
 
 static void tun_free(struct vna_backend *backend, u32 n)
@@ -101,11 +150,46 @@ static void tun_untake(struct vna_backend *backend)
 	tun->end = 0;
 }
 
+/*
+ * In one message what can go that way, the others one by one in between: the
+ * order is kept.
+ */
+static u32 tun_send(struct vna_backend *backend, struct vna_tx_frame *frames, u32 n)
+{
+	struct tun_backend *tun = to_tun(backend);
+	bool batched = vna_tun_batch_possible(backend->sock);
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		if (tun->batch.count == VNA_MAX_BATCH)
+			vna_tun_batch_flush(&tun->batch, backend->sock);
+		if (batched && vna_tun_batch_add(&tun->batch, backend->sock, &frames[i]))
+			continue;
+		vna_tun_batch_flush(&tun->batch, backend->sock);
+		frames[i].result = vna_backend_sendmsg(backend, &frames[i]);
+		if (frames[i].result == -EAGAIN)
+			return i;
+	}
+	vna_tun_batch_flush(&tun->batch, backend->sock);
+	return n;
+}
+
+static void tun_release(struct vna_backend *backend)
+{
+	struct tun_backend *tun = to_tun(backend);
+
+	vna_netdev_drop(&tun->netdev);
+	vna_tun_batch_release(&tun->batch);
+	kvfree(tun);
+}
+
 const struct vna_backend_ops vna_backend_tun = {
 	.probe = tun_probe,
 	.consume = tun_consume,
 	.receive = tun_receive,
 	.free = tun_free,
+	.send = tun_send,
+	.release = tun_release,
 	.untake = tun_untake,
 	/* A tap whose device went away refuses each frame with -EBADFD. */
 	.gone = EPOLLERR,

@@ -6,6 +6,7 @@
 
 #include "glue/abi.h"
 #include "glue/chardev.h"
+#include "glue/netdev.h"
 
 static ushort max_mem_regions = 512;
 module_param(max_mem_regions, ushort, 0444);
@@ -28,6 +29,8 @@ static bool __init batch_ok(ushort n)
 
 static int __init vna_init(void)
 {
+	int error;
+
 	if (!batch_ok(rx_batch) || !batch_ok(tx_batch)) {
 		pr_err(KBUILD_MODNAME ": rx_batch and tx_batch are 1 to %u\n", VNA_MAX_BATCH);
 		return -EINVAL;
@@ -35,13 +38,20 @@ static int __init vna_init(void)
 	config.max_mem_regions = max_mem_regions;
 	config.rx_batch = rx_batch;
 	config.tx_batch = tx_batch;
-	return vna_chardev_register(&config);
+	error = vna_netdev_init();
+	if (error)
+		return error;
+	error = vna_chardev_register(&config);
+	if (error)
+		vna_netdev_exit();
+	return error;
 }
 module_init(vna_init);
 
 static void __exit vna_exit(void)
 {
 	vna_chardev_unregister();
+	vna_netdev_exit();
 }
 module_exit(vna_exit);
 

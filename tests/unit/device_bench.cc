@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <utility>
 
 namespace vna
 {
@@ -20,22 +21,28 @@ driver::GuestMemory &with_region(driver::GuestMemory &guest)
 	return guest;
 }
 
+driver::RingConfig config(const DeviceOptions &options)
+{
+	const Features features{options.features};
+	return {.size = options.size,
+		.event_idx = features.has(VNA_VIRTIO_RING_F_EVENT_IDX),
+		.packed = features.has(VNA_VIRTIO_F_RING_PACKED),
+		.in_order = features.has(VNA_VIRTIO_F_IN_ORDER),
+		.indirect_entries = options.size > 4096 ? 0u : 64u};
+}
+
 } // namespace
 
 DeviceBench::Side::Side(DeviceBench &bench, u32 i, const DeviceOptions &options)
-    : index(i), ring(with_region(bench.guest),
-		     {.size = options.size,
-		      .event_idx = Features{options.features}.has(VNA_VIRTIO_RING_F_EVENT_IDX),
-		      .indirect_entries = 64,
-		      .first_index = 0,
-		      .region = 0}),
+    : index(i), made(driver::make_ring(with_region(bench.guest), config(options))), ring(*made),
       kick_fd(bench.kernel.add_eventfd()), call_fd(bench.kernel.add_eventfd()),
       error_fd(bench.kernel.add_eventfd())
 {
 }
 
 DeviceBench::DeviceBench(const DeviceOptions &given)
-    : options(given), backend(kernel, given.features & own_header ? 0 : header()),
+    : options(given), kernel({64, given.batch, given.batch}),
+      backend(kernel, given.features & own_header ? 0 : header()),
       rx(*this, rx_queue, given), tx(*this, tx_queue, given)
 {
 	kernel.memory.allow(guest.regions()[0].user, guest.regions()[0].size);
@@ -190,6 +197,68 @@ unsigned DeviceBench::collect(Side &side)
 		n++;
 	}
 	return n;
+}
+
+unsigned DeviceBench::shown(const Side &side) const
+{
+	if (!is_packed())
+		return static_cast<u16>(side.split().table().used_idx() - side.ring.base());
+	const auto &ring = side.packed();
+	unsigned n = 0;
+	for (auto at = ring.next_used();
+	     n < ring.size() && driver::is_packed_used(ring.table().flags(at.index), at.wrap); n++)
+		at = at.after(1, ring.size());
+	return n;
+}
+
+void DeviceBench::when_it_asks(Side &side, std::function<void()> hook)
+{
+	const bool event_idx = Features{options.features}.has(VNA_VIRTIO_RING_F_EVENT_IDX);
+	const u64 at = is_packed() || !event_idx ?
+			       wish_address(side) :
+			       user(side.ring.areas().device) + 4 + 8ull * side.ring.size();
+	kernel.memory.after(host::Access::write, at, 2, [&, hook, done = false](const auto &) mutable {
+		// The wish, not the flag that says no.
+		if (wish(side) != 1 && !std::exchange(done, true))
+			hook();
+	});
+}
+
+void DeviceBench::offer_to_and_fro(Side &side)
+{
+	if (is_packed()) {
+		auto &ring = side.packed();
+		const auto at = ring.next_available();
+		const u64 data = guest.allocate(64);
+		ring.table().set_desc(at.index, data, 64, 0);
+		const u64 flags = user(ring.areas().descriptor) + 16ull * at.index + 14;
+		kernel.memory.after(host::Access::read, flags, 2, [&ring, at](const auto &access) {
+			if (access.len != 2)
+				return;
+			const u16 flags = ring.table().flags(at.index);
+			ring.table().set_flags(at.index,
+					       driver::is_packed_available(flags, at.wrap) ?
+						       driver::packed_used(!at.wrap) :
+						       driver::packed_available(at.wrap));
+		});
+		return;
+	}
+	auto &table = side.split().table();
+	kernel.memory.after(host::Access::read, user(side.ring.areas().driver) + 2, 2,
+			    [&](const auto &) {
+				    table.set_avail_idx(table.avail_idx() ^ 1);
+			    });
+}
+
+void DeviceBench::end_to_and_fro(Side &side)
+{
+	kernel.memory.drop_hooks();
+	if (is_packed()) {
+		const auto at = side.packed().next_available();
+		side.packed().table().set_flags(at.index, driver::packed_used(!at.wrap));
+	} else {
+		side.split().table().set_avail_idx(0);
+	}
 }
 
 void DeviceBench::expect_transmit(unsigned frames)

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -13,7 +15,7 @@
 #include "core/stats/counters.hh"
 #include "driver/net_header.hh"
 #include "driver/payload.hh"
-#include "driver/split_ring.hh"
+#include "driver/ring_config.hh"
 #include "host/fake_kernel.hh"
 #include "ring_bench.hh"
 
@@ -29,11 +31,57 @@ inline constexpr u64 modern = feature(VNA_VIRTIO_F_VERSION_1) |
 			      feature(VNA_VIRTIO_RING_F_INDIRECT_DESC);
 inline constexpr u64 own_header = feature(VNA_VHOST_NET_F_VIRTIO_NET_HDR);
 
+inline constexpr u64 packed_ring = feature(VNA_VIRTIO_F_RING_PACKED);
+inline constexpr u64 in_order = feature(VNA_VIRTIO_F_IN_ORDER);
+
 struct DeviceOptions {
 	u64 features = modern;
 	unsigned size = 256;
 	bool start = true; // false: the device as it was opened
+	u32 batch = VNA_MAX_BATCH; // of both queues
 };
+
+// What a test of the device runs on: a format, in order or not, and a batch.
+struct RingFormat {
+	const char *name;
+	u64 features;
+	u32 batch = VNA_MAX_BATCH;
+
+	[[nodiscard]] bool is_packed() const { return features & packed_ring; }
+	// Options of a device of this format, which needs VERSION_1.
+	[[nodiscard]] DeviceOptions options(u64 more = modern, unsigned size = 256) const
+	{
+		return {.features = features | more | feature(VNA_VIRTIO_F_VERSION_1),
+			.size = size,
+			.start = true,
+			.batch = batch};
+	}
+};
+
+inline constexpr std::array ring_formats{
+	RingFormat{"split", 0},
+	RingFormat{"split_batch_1", 0, 1},
+	RingFormat{"split_in_order", in_order},
+	RingFormat{"split_in_order_batch_1", in_order, 1},
+	RingFormat{"packed", packed_ring},
+	RingFormat{"packed_batch_1", packed_ring, 1},
+	RingFormat{"packed_in_order", packed_ring | in_order},
+	RingFormat{"packed_in_order_batch_1", packed_ring | in_order, 1},
+};
+
+// A suite that runs on each of them: TEST_P, with a DeviceBench b(on(...)).
+class EachFormat : public testing::TestWithParam<RingFormat>
+{
+protected:
+	[[nodiscard]] static DeviceOptions on(u64 more = modern, unsigned size = 256)
+	{
+		return GetParam().options(more, size);
+	}
+};
+
+#define VNA_EACH_FORMAT(suite)                                                                     \
+	INSTANTIATE_TEST_SUITE_P(All, suite, testing::ValuesIn(ring_formats),                      \
+				 [](const auto &info) { return info.param.name; })
 
 class DeviceBench
 {
@@ -45,7 +93,17 @@ public:
 		Side(DeviceBench &bench, u32 index, const DeviceOptions &options);
 
 		const u32 index;
-		driver::SplitRing ring;
+		const std::unique_ptr<driver::DriverRing> made;
+		driver::DriverRing &ring;
+		// The ring by its format, for what no driver does.
+		[[nodiscard]] driver::SplitRing &split() const
+		{
+			return dynamic_cast<driver::SplitRing &>(ring);
+		}
+		[[nodiscard]] driver::PackedRing &packed() const
+		{
+			return dynamic_cast<driver::PackedRing &>(ring);
+		}
 		const int kick_fd, call_fd, error_fd;
 		std::map<driver::Token, driver::Chain> offered;
 	};
@@ -106,6 +164,25 @@ public:
 	std::vector<Received> received();
 	// Takes back what was used; returns how many.
 	unsigned collect(Side &side);
+	// Used entries that the driver may see now.
+	[[nodiscard]] unsigned shown(const Side &side) const;
+
+	// Where the device says whether it wants kicks, and what: 1 for none, in either format.
+	[[nodiscard]] u64 wish_address(const Side &side) const
+	{
+		return user(side.ring.areas().device) + (is_packed() ? 2 : 0);
+	}
+	[[nodiscard]] u16 wish(const Side &side) const
+	{
+		return is_packed() ? side.packed().table().device_flags()
+				   : side.split().table().used_flags();
+	}
+	// Calls @hook once, when the device has just asked for kicks.
+	void when_it_asks(Side &side, std::function<void()> hook);
+	// A driver that makes its next slot available and takes it back at each look.
+	void offer_to_and_fro(Side &side);
+	void end_to_and_fro(Side &side);
+	[[nodiscard]] bool is_packed() const { return options.features & packed_ring; }
 
 	[[nodiscard]] u32 header() const
 	{

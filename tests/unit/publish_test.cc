@@ -13,32 +13,38 @@ constexpr u64 event_idx = feature(VNA_VIRTIO_RING_F_EVENT_IDX);
 constexpr unsigned buffers_each = 43;
 constexpr u32 buffer_bytes = 1526;
 
+class Publish : public EachFormat
+{
+};
+
+VNA_EACH_FORMAT(Publish);
+
 // 5.1.6.4.1: a driver that finds num_buffers counts on as many used entries.
-TEST(Publish, the_used_index_never_ends_within_a_frame)
+TEST_P(Publish, what_is_shown_never_ends_within_a_frame)
 {
 	constexpr unsigned frames = 20;
-	DeviceBench b({.size = 1024});
+	DeviceBench b(on(modern, 1024));
 	for (unsigned i = 0; i < frames * buffers_each; i++)
 		b.post({buffer_bytes});
-	std::vector<u16> seen;
-	const auto used = b.address_of(rx_queue).used_user_addr + 2;
-	b.kernel.memory.after(host::Access::write, used, 2, [&](const host::Access &) {
-		seen.push_back(b.rx.ring.table().used_idx());
-	});
+	std::vector<unsigned> seen;
+	const auto areas = b.rx.ring.areas();
+	const auto look = [&](const auto &) { seen.push_back(b.shown(b.rx)); };
+	b.kernel.memory.after(host::Access::write, b.user(areas.device), 4, look);
+	b.kernel.memory.after(host::Access::write, b.user(areas.descriptor), 1024 * 16, look);
 	for (unsigned i = 0; i < frames; i++)
 		b.backend.arrive(payload(buffers_each * buffer_bytes - b.header(), i));
 	b.kernel.work();
 	ASSERT_FALSE(seen.empty());
-	for (const u16 index : seen)
-		EXPECT_EQ(index % buffers_each, 0) << index;
+	for (const unsigned n : seen)
+		EXPECT_EQ(n % buffers_each, 0u) << n;
 	EXPECT_EQ(seen.back(), frames * buffers_each);
 	EXPECT_EQ(b.received().size(), frames);
 }
 
 // Frames that fill the shadow used ring more than once are all shown.
-TEST(Publish, more_buffers_than_the_shadow_holds_are_all_shown)
+TEST_P(Publish, more_buffers_than_the_shadow_holds_are_all_shown)
 {
-	DeviceBench b({.size = 4096});
+	DeviceBench b(on(modern, 4096));
 	constexpr unsigned frames = 40;
 	for (unsigned i = 0; i < frames * 100; i++)
 		b.post({100});
@@ -51,10 +57,48 @@ TEST(Publish, more_buffers_than_the_shadow_holds_are_all_shown)
 		EXPECT_EQ(got[i].frame, payload(100 * 100 - b.header(), i));
 }
 
-// 2.7.7: the driver's wish is not used up while there is no eventfd to fulfil it by.
-TEST(Publish, a_wish_outlives_the_time_without_a_call_eventfd)
+// Used buffers that cannot be shown stop the queue wherever that is found out: before it waits for
+// buffers, and where the shadow is full.  What could not be shown comes when the ring is mended.
+TEST_P(Publish, of_received_frames_that_fails_stops_the_queue)
 {
-	DeviceBench b({.features = modern | event_idx});
+	for (const unsigned frames : {1u, 30u}) {
+		DeviceBench b(on(modern, 4096));
+		const auto areas = b.rx.ring.areas();
+		// One buffer more than a frame takes: the next frame finds too few.
+		const unsigned posted = frames == 1 ? buffers_each + 1 : 43 * frames;
+		for (unsigned i = 0; i < posted; i++)
+			b.post({buffer_bytes});
+		const u64 at = b.is_packed() ? b.user(areas.descriptor) + 8 :
+					       b.user(areas.device) + 2;
+		// Readable until a fetch has copied it.
+		if (b.is_packed())
+			b.kernel.memory.after(host::Access::read, at, 4, [&](const auto &access) {
+				if (access.len > 2)
+					b.kernel.memory.fault(at, 4);
+			});
+		else
+			b.kernel.memory.fault(at, 2);
+		for (unsigned i = 0; i < frames + 1; i++)
+			b.backend.arrive(payload(buffers_each * buffer_bytes - b.header(), i));
+		b.kernel.work();
+		EXPECT_EQ(b.kernel.state(rx_queue), "ring_fault");
+		EXPECT_EQ(b.errors(b.rx), 1u);
+		EXPECT_EQ(b.shown(b.rx), 0u);
+		b.kernel.memory.drop_hooks();
+		b.kernel.memory.heal();
+		ASSERT_EQ(b.file(VNA_VHOST_SET_VRING_KICK, rx_queue, b.rx.kick_fd), 0);
+		b.kernel.work();
+		const auto got = b.received();
+		ASSERT_GE(got.size(), 1u);
+		EXPECT_EQ(got[0].frame, payload(buffers_each * buffer_bytes - b.header(), 0));
+		EXPECT_EQ(b.kernel.state(rx_queue), "running");
+	}
+}
+
+// 2.7.7: the driver's wish is not used up while there is no eventfd to fulfil it by.
+TEST_P(Publish, a_wish_outlives_the_time_without_a_call_eventfd)
+{
+	DeviceBench b(on(modern | event_idx));
 	b.expect_transmit();
 	(void)b.tx.ring.enable_notifications();
 	ASSERT_EQ(b.file(VNA_VHOST_SET_VRING_CALL, tx_queue, -1), 0);
@@ -67,18 +111,29 @@ TEST(Publish, a_wish_outlives_the_time_without_a_call_eventfd)
 	EXPECT_EQ(b.calls(b.tx), before + 1);
 }
 
-class HeldUp : public testing::TestWithParam<u32>
+class HeldUp : public testing::TestWithParam<std::tuple<RingFormat, u32>>
 {
 };
 
 // A ring whose used area faults once gives every buffer back after it was mended.
 TEST_P(HeldUp, buffers_that_a_fault_held_up_come_back)
 {
-	const u32 queue = GetParam();
-	DeviceBench b;
+	const auto [format, queue] = GetParam();
+	DeviceBench b(format.options());
 	b.expect_traffic();
-	const auto entries = b.address_of(queue).used_user_addr + 4;
-	b.kernel.memory.fault(entries, 8ull * b.options.size);
+	const auto at = b.address_of(queue);
+	if (b.is_packed()) {
+		const u64 slot = b.side(queue).packed().next_used().index;
+		// It can be read, as far as it is a device's to read.
+		b.kernel.memory.after(host::Access::read, at.desc_user_addr + 16 * slot, 16,
+				      [&, at, slot, once = false](const auto &access) mutable {
+					      if (access.len > 2 && !std::exchange(once, true))
+						      b.kernel.memory.fault(
+							      at.desc_user_addr + 16 * slot + 8, 4);
+				      });
+	} else {
+		b.kernel.memory.fault(at.used_user_addr + 4, 8ull * b.options.size);
+	}
 	if (queue == tx_queue) {
 		b.send(payload(60));
 	} else {
@@ -101,8 +156,13 @@ TEST_P(HeldUp, buffers_that_a_fault_held_up_come_back)
 	b.expect_traffic();
 }
 
-INSTANTIATE_TEST_SUITE_P(Queues, HeldUp, testing::Values(rx_queue, tx_queue),
-			 [](const auto &info) { return info.param == rx_queue ? "rx" : "tx"; });
+INSTANTIATE_TEST_SUITE_P(Queues, HeldUp,
+			 testing::Combine(testing::ValuesIn(ring_formats),
+					  testing::Values(rx_queue, tx_queue)),
+			 [](const auto &info) {
+				 return std::string(std::get<0>(info.param).name) +
+					(std::get<1>(info.param) == rx_queue ? "_rx" : "_tx");
+			 });
 
 // vhost leaves an empty table after RESET_OWNER, and so a queue that can be unbound.
 TEST(ResetOwner, leaves_an_empty_memory_table)

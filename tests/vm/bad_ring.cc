@@ -7,6 +7,7 @@
  */
 #include "driver/net_header.hh"
 #include "ktap.hh"
+#include "support/bad_ring.hh"
 #include "support/counters.hh"
 #include "support/kernel_log.hh"
 #include "support/live.hh"
@@ -28,283 +29,48 @@ namespace
 std::string device_path;
 bool oracle;
 
-constexpr std::uint16_t next_flag = VRING_DESC_F_NEXT;
-constexpr std::uint16_t write_flag = VRING_DESC_F_WRITE;
-constexpr std::uint16_t indirect_flag = VRING_DESC_F_INDIRECT;
-
-constexpr std::uint32_t frame_bytes = 60;
-constexpr std::uint32_t buffer_bytes = 12 + frame_bytes;
 /* A frame that waits for the receive queue while it is broken. */
 constexpr std::uint64_t waiting_seed = 4242;
 
-/* What a case writes with: the ring, and a good buffer of buffer_bytes. */
-struct Bench {
-	Rig &rig;
-	driver::SplitTable &table;
-	driver::Gpa good;
+/* The ring's format: what holds for one holds for the other. */
+struct Format {
+	const char *prefix; /* of the tests' names */
+	std::uint64_t features;
+	const std::vector<BadRing> &(*rings)();
 
-	/* Make chain head available, as the first entry there ever was. */
-	void offer(std::uint16_t head, std::uint16_t count = 1)
+	bool packed() const { return features & feature::packed; }
+	/* One of its bad rings: an address in descriptor 0 that is none. */
+	const BadRing &bad(unsigned queue) const
 	{
-		table.set_avail_entry(0, head);
-		table.set_avail_idx(static_cast<std::uint16_t>(table.avail_idx() + count));
-	}
-
-	/* An indirect table of these descriptors, in guest memory. */
-	driver::Gpa indirect(std::initializer_list<vring_desc> descriptors)
-	{
-		const driver::Gpa gpa = rig.memory.allocate(16 * descriptors.size());
-		std::copy(descriptors.begin(), descriptors.end(),
-			  reinterpret_cast<vring_desc *>(rig.memory.at(gpa)));
-		return gpa;
-	}
-
-	/* Descriptor 0 refers to a table of len bytes; offered. */
-	void offer_indirect(driver::Gpa gpa, std::uint32_t len, std::uint16_t more_flags = 0)
-	{
-		const auto flags = static_cast<std::uint16_t>(indirect_flag | more_flags);
-		table.set_desc(0, gpa, len, flags, 1);
-		table.set_desc(1, good, buffer_bytes, 0, 0);
-		offer(0);
+		const auto &all = rings();
+		return *std::find_if(all.begin(), all.end(), [&](const BadRing &bad) {
+			return bad.rule == std::string_view("address_unmapped") &&
+			       bad.queue == queue;
+		});
 	}
 };
 
-struct BadRing {
-	const char *name;
-	unsigned queue;
-	const char *rule; /* its name in the log */
-	std::function<void(Bench &)> write;
-	const char *vhost_net = nullptr; /* what vhost-net does instead, if it does not object */
-	std::uint64_t features = feature::version_1 | feature::indirect;
+constexpr Format formats[] = {
+	{"", feature::version_1, bad_split_rings},
+	{"packed: ", feature::version_1 | feature::packed, bad_packed_rings},
 };
 
-const std::vector<BadRing> &bad_rings()
+/* Descriptor 0, to which a mended ring's first entry refers. */
+void mend(Queue &queue, driver::Gpa gpa, bool packed)
 {
-	static const std::vector<BadRing> all = {
-		/* §2.7.5: chains */
-		{"a chain that loops", tx_queue, "chain_too_long",
-		 [](Bench &b) {
-			 b.table.set_desc(0, b.good, 30, next_flag, 1);
-			 b.table.set_desc(1, b.good, 30, next_flag, 0);
-			 b.offer(0);
-		 }},
-		{"a descriptor that is its own next", tx_queue, "chain_too_long",
-		 [](Bench &b) {
-			 b.table.set_desc(0, b.good, 1, next_flag, 0);
-			 b.offer(0);
-		 }},
-		{"a chain that loops", rx_queue, "chain_too_long",
-		 [](Bench &b) {
-			 b.table.set_desc(0, b.good, 30, next_flag | write_flag, 1);
-			 b.table.set_desc(1, b.good, 30, next_flag | write_flag, 0);
-			 b.offer(0);
-		 }},
-		{"next just beyond the table", tx_queue, "next_out_of_table",
-		 [](Bench &b) {
-			 b.table.set_desc(0, b.good, 30, next_flag, 256);
-			 b.offer(0);
-		 }},
-		{"next of 65535", tx_queue, "next_out_of_table",
-		 [](Bench &b) {
-			 b.table.set_desc(0, b.good, 30, next_flag, 65535);
-			 b.offer(0);
-		 }},
-		{"next beyond the table", rx_queue, "next_out_of_table",
-		 [](Bench &b) {
-			 b.table.set_desc(0, b.good, 30, next_flag | write_flag, 300);
-			 b.offer(0);
-		 }},
-		{"a zero-length descriptor", tx_queue, "zero_length",
-		 [](Bench &b) {
-			 b.table.set_desc(0, b.good, 0, next_flag, 1);
-			 b.table.set_desc(1, b.good, buffer_bytes, 0, 0);
-			 b.offer(0);
-		 },
-		 "takes it for an empty segment"},
-		{"a zero-length descriptor", rx_queue, "zero_length",
-		 [](Bench &b) {
-			 b.table.set_desc(0, b.good, 0, next_flag | write_flag, 1);
-			 b.table.set_desc(1, b.good, buffer_bytes, write_flag, 0);
-			 b.offer(0);
-		 },
-		 "takes it for an empty segment"},
-		{"a chain of more than 2^32 bytes", tx_queue, "chain_too_big",
-		 [](Bench &b) {
-			 /* 256 descriptors of a whole 16 MB region each, and 16 MB is 2^24. */
-			 for (std::uint16_t i = 0; i < 256; ++i)
-				 b.table.set_desc(i, Rig::first_gpa, 16 << 20,
-						  i < 255 ? next_flag : 0,
-						  static_cast<std::uint16_t>(i + 1));
-			 b.offer(0);
-		 },
-		 "drops it as a frame"},
-		{"a chain of more pieces than one message takes", tx_queue, "too_many_segments",
-		 [](Bench &b) {
-			 constexpr unsigned count = 1025;
-			 const driver::Gpa gpa = b.rig.memory.allocate(16 * count);
-			 auto *entry = reinterpret_cast<vring_desc *>(b.rig.memory.at(gpa));
-			 for (unsigned i = 0; i < count; ++i)
-				 entry[i] = {b.good, 1,
-					     i + 1 < count ? next_flag : std::uint16_t{0},
-					     static_cast<std::uint16_t>(i + 1)};
-			 b.offer_indirect(gpa, 16 * count);
-		 }},
+	if (packed)
+		queue.packed_table().set_desc(0, gpa, buffer_bytes, 0);
+	else
+		queue.split_table().set_desc(0, gpa, buffer_bytes, 0, 0);
+}
 
-		/* §2.7.6: the available ring */
-		{"a head just beyond the table", tx_queue, "head_out_of_ring",
-		 [](Bench &b) { b.offer(256); }},
-		{"a head of 65535", tx_queue, "head_out_of_ring", [](Bench &b) { b.offer(65535); }},
-		{"a head beyond the table", rx_queue, "head_out_of_ring",
-		 [](Bench &b) { b.offer(256); }},
-		{"an available index that jumps by more than the ring", tx_queue,
-		 "avail_index_jump", [](Bench &b) { b.offer(0, 257); }},
-		{"an available index that goes back", tx_queue, "avail_index_jump",
-		 [](Bench &b) { b.offer(0, 65535); }},
-		{"an available index that jumps by more than the ring", rx_queue,
-		 "avail_index_jump", [](Bench &b) { b.offer(0, 257); }},
-
-		/* Addresses */
-		{"an address outside the memory table", tx_queue, "address_unmapped",
-		 [](Bench &b) {
-			 b.table.set_desc(0, b.rig.memory.unmapped(), buffer_bytes, 0, 0);
-			 b.offer(0);
-		 }},
-		{"an address outside the memory table", rx_queue, "address_unmapped",
-		 [](Bench &b) {
-			 b.table.set_desc(0, b.rig.memory.unmapped(), buffer_bytes, write_flag, 0);
-			 b.offer(0);
-		 }},
-		{"an address below all memory", tx_queue, "address_unmapped",
-		 [](Bench &b) {
-			 b.table.set_desc(0, 0, buffer_bytes, 0, 0);
-			 b.offer(0);
-		 }},
-		{"a buffer that runs on past the last region", tx_queue, "address_unmapped",
-		 [](Bench &b) {
-			 const driver::Gpa end = b.rig.seam() + (16 << 20);
-			 b.table.set_desc(0, end - 10, buffer_bytes, 0, 0);
-			 b.offer(0);
-		 }},
-		{"a buffer that runs on past the last region", rx_queue, "address_unmapped",
-		 [](Bench &b) {
-			 const driver::Gpa end = b.rig.seam() + (16 << 20);
-			 b.table.set_desc(0, end - 10, buffer_bytes, write_flag, 0);
-			 b.offer(0);
-		 }},
-		{"an address whose sum with the length wraps", tx_queue, "address_wrap",
-		 [](Bench &b) {
-			 b.table.set_desc(0, -16ULL, buffer_bytes, 0, 0);
-			 b.offer(0);
-		 }},
-		{"an address whose sum with the length wraps", rx_queue, "address_wrap",
-		 [](Bench &b) {
-			 b.table.set_desc(0, -16ULL, buffer_bytes, write_flag, 0);
-			 b.offer(0);
-		 }},
-		{"a length of 2^32 - 1", tx_queue, "address_unmapped",
-		 [](Bench &b) {
-			 b.table.set_desc(0, b.good, 0xffffffff, 0, 0);
-			 b.offer(0);
-		 }},
-
-		/* §2.7.5.3: indirect tables */
-		{"an indirect table of an odd size", tx_queue, "indirect_size",
-		 [](Bench &b) {
-			 b.offer_indirect(b.indirect({{b.good, buffer_bytes, 0, 0}}), 17);
-		 }},
-		{"an indirect table of 15 bytes", tx_queue, "indirect_size",
-		 [](Bench &b) {
-			 b.offer_indirect(b.indirect({{b.good, buffer_bytes, 0, 0}}), 15);
-		 }},
-		{"an indirect table of no entry", tx_queue, "indirect_size",
-		 [](Bench &b) {
-			 b.offer_indirect(b.indirect({{b.good, buffer_bytes, 0, 0}}), 0);
-		 }},
-		{"an indirect table of 65537 entries", tx_queue, "indirect_size",
-		 [](Bench &b) { b.offer_indirect(Rig::first_gpa, 16 * 65537); }},
-		{"an indirect table in an indirect table", tx_queue, "indirect_nested",
-		 [](Bench &b) {
-			 const driver::Gpa inner = b.indirect({{b.good, buffer_bytes, 0, 0}});
-			 b.offer_indirect(b.indirect({{inner, 16, indirect_flag, 0}}), 16);
-		 }},
-		{"an indirect table in an indirect table", rx_queue, "indirect_nested",
-		 [](Bench &b) {
-			 const driver::Gpa inner =
-				 b.indirect({{b.good, buffer_bytes, write_flag, 0}});
-			 b.offer_indirect(b.indirect({{inner, 16, indirect_flag, 0}}), 16);
-		 }},
-		{"a descriptor both indirect and chained", tx_queue, "indirect_with_next",
-		 [](Bench &b) {
-			 b.offer_indirect(b.indirect({{b.good, buffer_bytes, 0, 0}}), 16,
-					  next_flag);
-		 },
-		 "goes on behind the table"},
-		{"an indirect table that was not negotiated", tx_queue, "indirect_not_negotiated",
-		 [](Bench &b) {
-			 b.offer_indirect(b.indirect({{b.good, buffer_bytes, 0, 0}}), 16);
-		 },
-		 "takes it", feature::version_1},
-		{"an indirect table outside the memory table", tx_queue, "address_unmapped",
-		 [](Bench &b) { b.offer_indirect(b.rig.memory.unmapped(), 16); }},
-		{"an indirect table whose address wraps", tx_queue, "address_wrap",
-		 [](Bench &b) { b.offer_indirect(-16ULL, 64); }},
-		{"an indirect chain that loops", tx_queue, "chain_too_long",
-		 [](Bench &b) {
-			 b.offer_indirect(b.indirect({{b.good, 30, next_flag, 1},
-						      {b.good, 30, next_flag, 0}}),
-					  32);
-		 }},
-		{"an indirect next beyond its table", tx_queue, "next_out_of_table",
-		 [](Bench &b) {
-			 b.offer_indirect(b.indirect({{b.good, 30, next_flag, 1}}), 16);
-		 }},
-		{"an address outside the memory table in an indirect table", rx_queue,
-		 "address_unmapped",
-		 [](Bench &b) {
-			 b.offer_indirect(b.indirect({{b.rig.memory.unmapped(), buffer_bytes,
-						       write_flag, 0}}),
-					  16);
-		 }},
-
-		/* §2.6.4.2 and §5.1.6: directions */
-		{"a device-readable descriptor after a device-writable one", tx_queue,
-		 "readable_after_writable",
-		 [](Bench &b) {
-			 b.table.set_desc(0, b.good, 30, next_flag | write_flag, 1);
-			 b.table.set_desc(1, b.good, 30, 0, 0);
-			 b.offer(0);
-		 }},
-		{"a device-readable descriptor after a device-writable one", rx_queue,
-		 "readable_after_writable",
-		 [](Bench &b) {
-			 b.table.set_desc(0, b.good, 30, next_flag | write_flag, 1);
-			 b.table.set_desc(1, b.good, 30, 0, 0);
-			 b.offer(0);
-		 }},
-		{"a device-writable descriptor", tx_queue, "writable_on_transmit",
-		 [](Bench &b) {
-			 b.table.set_desc(0, b.good, buffer_bytes, write_flag, 0);
-			 b.offer(0);
-		 }},
-		{"a device-writable descriptor behind the frame", tx_queue, "writable_on_transmit",
-		 [](Bench &b) {
-			 b.table.set_desc(0, b.good, buffer_bytes, next_flag, 1);
-			 b.table.set_desc(1, b.good, 30, write_flag, 0);
-			 b.offer(0);
-		 }},
-		{"a device-readable descriptor", rx_queue, "readable_on_receive",
-		 [](Bench &b) {
-			 b.table.set_desc(0, b.good, buffer_bytes, 0, 0);
-			 b.offer(0);
-		 }},
-		{"a device-readable descriptor before the buffer", rx_queue, "readable_on_receive",
-		 [](Bench &b) {
-			 b.table.set_desc(0, b.good, 12, next_flag, 1);
-			 b.table.set_desc(1, b.good, buffer_bytes, write_flag, 0);
-			 b.offer(0);
-		 }},
-	};
-	return all;
+/* Whether the device has used anything of a ring that began with wrap counter 1 or index 0. */
+bool is_used(Queue &queue, bool packed)
+{
+	if (packed)
+		return driver::is_packed_used(
+			queue.packed_table().flags(queue.ring().base() & 0x7fff), true);
+	return queue.split_table().used_idx();
 }
 
 const char *queue_name(unsigned queue)
@@ -341,17 +107,18 @@ void set_up_again(Live &live, Queue &queue)
 	CHECK_ERRNO(device.set_backend(queue.index(), live.wire.tap.fd()), 0);
 }
 
-void both_queues_pass(Live &live, unsigned bad)
+void both_queues_pass(Live &live, const BadRing &bad)
 {
 	transmit(live.rig, live.wire.far, {.count = 3, .seed = 80});
-	if (bad == tx_queue) {
+	if (bad.queue == tx_queue) {
 		live.receiver.run(live.wire.far);
 		return;
 	}
 	/* The frame that waited is not lost: it was the ring that was bad. */
 	Receiver receiver(live.rig, {});
 	receiver.offer();
-	receiver.expect(frame_bytes, waiting_seed);
+	if (!bad.used)
+		receiver.expect(frame_bytes, waiting_seed);
 	receiver.run(live.wire.far);
 }
 
@@ -359,8 +126,7 @@ void both_queues_pass(Live &live, unsigned bad)
 void break_queue(Live &live, const BadRing &bad)
 {
 	Queue &queue = bad.queue == tx_queue ? live.rig.tx : live.rig.rx;
-	Bench bench{live.rig, queue.ring().table(), live.rig.memory.allocate(buffer_bytes)};
-	bad.write(bench);
+	bad.write(live.rig, queue);
 	queue.kick();
 	/* Buffers for reception are looked at when there is something to receive. */
 	if (bad.queue == rx_queue)
@@ -372,13 +138,13 @@ void break_queue(Live &live, const BadRing &bad)
 
 void stops_its_queue_only(const BadRing &bad)
 {
-	Live live(device_path, {.features = bad.features});
+	Live live(device_path, {.features = bad.features, .first_index = bad.first_index});
 	Live other(device_path, {}, "vna1");
 	Queue &queue = bad.queue == tx_queue ? live.rig.tx : live.rig.rx;
 	KernelLog log;
 
 	break_queue(live, bad);
-	CHECK(!queue.ring().table().used_idx(), "a bad buffer was used");
+	CHECK_EQUAL(is_used(queue, bad.features & feature::packed), bad.used);
 	other_queue_passes(live, bad.queue);
 	other.pass();
 
@@ -401,43 +167,34 @@ void stops_its_queue_only(const BadRing &bad)
 	}
 
 	set_up_again(live, queue);
-	both_queues_pass(live, bad.queue);
+	both_queues_pass(live, bad);
 	CHECK_EQUAL(queue.take_errors(), 0);
-}
-
-const BadRing &bad_ring(const char *rule, unsigned queue)
-{
-	const auto &all = bad_rings();
-	return *std::find_if(all.begin(), all.end(), [&](const BadRing &bad) {
-		return bad.rule == std::string_view(rule) && bad.queue == queue;
-	});
 }
 
 /* --- starting again --- */
 
 /* The bad descriptor mended where it is, and one request: the frame in it goes out. */
-template <typename Request> void starts_again_by(Request request)
+template <typename Request> void starts_again_by(const Format &format, Request request)
 {
-	Live live(device_path);
-	const BadRing &bad = bad_ring("address_unmapped", tx_queue);
-	break_queue(live, bad);
+	Live live(device_path, {.features = format.features});
+	break_queue(live, format.bad(tx_queue));
 	live.rig.tx.take_errors();
 
 	const auto frame = make_frame(frame_bytes, 9);
 	const driver::Gpa gpa = live.rig.memory.allocate(buffer_bytes);
 	std::copy(frame.begin(), frame.end(), live.rig.memory.at(gpa + 12));
-	live.rig.tx.ring().table().set_desc(0, gpa, buffer_bytes, 0, 0);
+	mend(live.rig.tx, gpa, format.packed());
 	CHECK_ERRNO(request(live), 0);
 	check_frame(live.wire.far.receive(), frame_bytes, 9);
 	live.rig.detach();
-	CHECK_EQUAL(live.rig.tx.ring().table().used_idx(), 1);
+	CHECK(is_used(live.rig.tx, format.packed()));
 	CHECK_EQUAL(live.rig.tx.take_errors(), 0);
 }
 
-void a_ring_still_bad_stops_its_queue_again()
+void a_ring_still_bad_stops_its_queue_again(const Format &format)
 {
-	Live live(device_path);
-	break_queue(live, bad_ring("head_out_of_ring", tx_queue));
+	Live live(device_path, {.features = format.features});
+	break_queue(live, format.bad(tx_queue));
 	for (unsigned i = 0; i < 3; ++i) {
 		live.rig.tx.take_errors();
 		CHECK_ERRNO(live.rig.device.set_addr(live.rig.tx.addr()), 0);
@@ -448,12 +205,12 @@ void a_ring_still_bad_stops_its_queue_again()
 	live.pass();
 }
 
-void a_ring_broken_again_and_again_does_not_fill_the_log()
+void a_ring_broken_again_and_again_does_not_fill_the_log(const Format &format)
 {
-	Live live(device_path);
+	Live live(device_path, {.features = format.features});
 	KernelLog log;
 	constexpr unsigned times = 100;
-	break_queue(live, bad_ring("head_out_of_ring", tx_queue));
+	break_queue(live, format.bad(tx_queue));
 	for (unsigned i = 1; i < times; ++i) {
 		live.rig.tx.take_errors();
 		CHECK_ERRNO(live.rig.device.set_addr(live.rig.tx.addr()), 0);
@@ -464,51 +221,110 @@ void a_ring_broken_again_and_again_does_not_fill_the_log()
 	CHECK_EQUAL(Counters(live.rig.device.fd()).at("tx.ring_errors"), times);
 }
 
-void without_an_error_descriptor_the_queue_stops_too()
+void without_an_error_descriptor_the_queue_stops_too(const Format &format)
 {
-	Live live(device_path);
+	Live live(device_path, {.features = format.features});
 	CHECK_ERRNO(live.rig.device.set_err(tx_queue, -1), 0);
-	Bench bench{live.rig, live.rig.tx.ring().table(), live.rig.memory.allocate(buffer_bytes)};
-	bad_ring("head_out_of_ring", tx_queue).write(bench);
+	format.bad(tx_queue).write(live.rig, live.rig.tx);
 	live.rig.tx.kick();
 	live.receiver.run(live.wire.far);
 	live.rig.detach();
-	CHECK_EQUAL(live.rig.tx.ring().table().used_idx(), 0);
+	CHECK(!is_used(live.rig.tx, format.packed()));
 }
 
-void a_device_closes_with_its_queues_stopped()
+void a_device_closes_with_its_queues_stopped(const Format &format)
 {
 	{
-		Live live(device_path);
-		break_queue(live, bad_ring("head_out_of_ring", tx_queue));
-		break_queue(live, bad_ring("head_out_of_ring", rx_queue));
+		Live live(device_path, {.features = format.features});
+		break_queue(live, format.bad(tx_queue));
+		break_queue(live, format.bad(rx_queue));
 	}
 	Live(device_path).pass();
 }
 
-void good_buffers_before_a_bad_one_are_used()
+void good_buffers_before_a_bad_one_are_used(const Format &format)
 {
-	Live live(device_path);
-	driver::SplitTable &table = live.rig.tx.ring().table();
+	Live live(device_path, {.features = format.features});
+	Queue &tx = live.rig.tx;
 	for (unsigned i = 0; i < 5; ++i)
 		offer_frame(live.rig, make_frame(frame_bytes, 20 + i));
-	table.set_desc(5, live.rig.memory.unmapped(), 100, 0, 0);
-	table.set_avail_entry(5, 5);
-	table.set_avail_idx(6);
-	live.rig.tx.kick();
+	if (format.packed()) {
+		tx.packed_table().set_desc(5, live.rig.memory.unmapped(), 100, 0);
+		tx.packed_table().set_flags(5, driver::packed_available(true));
+		tx.ring().publish();
+	} else {
+		tx.split_table().set_desc(5, live.rig.memory.unmapped(), 100, 0, 0);
+		tx.split_table().set_avail_entry(5, 5);
+		tx.ring().publish();
+		tx.split_table().set_avail_idx(6);
+	}
+	tx.kick();
 	for (unsigned i = 0; i < 5; ++i)
 		check_frame(live.wire.far.receive(), frame_bytes, 20 + i);
-	CHECK(live.rig.tx.wait_error());
-	poll_used(live.rig.tx, 5);
-	CHECK(!live.rig.tx.ring().collect());
+	CHECK(tx.wait_error());
+	poll_used(tx, 5);
+	CHECK(!tx.ring().collect());
+}
+
+/* --- what is no fault --- */
+
+/* Neither available nor used, or of another lap: the slot holds nothing, and the queue waits. */
+void wrap_bits_that_make_no_sense_are_nothing_available(const Format &format)
+{
+	Live live(device_path, {.features = format.features});
+	driver::PackedTable &table = live.rig.tx.packed_table();
+	const driver::Gpa bad = live.rig.memory.unmapped();
+	for (const std::uint16_t state :
+	     {driver::packed_used(true), driver::packed_available(false),
+	      driver::packed_used(false)}) {
+		table.set_desc(0, bad, buffer_bytes, 0xffff);
+		table.set_flags(0, static_cast<std::uint16_t>(state | VRING_DESC_F_NEXT |
+							      VRING_DESC_F_INDIRECT | 0x7f78));
+		live.rig.tx.kick();
+		live.rig.rx.kick();
+		live.receiver.run(live.wire.far);
+	}
+	live.rig.detach();
+	CHECK_EQUAL(live.rig.tx.take_errors(), 0);
+	CHECK_EQUAL(Counters(live.rig.device.fd()).at("tx.ring_errors"), 0);
+	live.rig.attach(live.wire.tap.fd());
+	live.pass();
+}
+
+/*
+ * §2.8.7: WRITE is the only flag in a table; the others, and the id, are ignored. On a transmit
+ * queue WRITE is, too: DPDK's driver leaves it set in the tables that it transmits.
+ */
+void flags_in_an_indirect_table_are_ignored(const Format &format, std::uint16_t first,
+					    std::uint16_t second)
+{
+	Live live(device_path, {.features = format.features | feature::indirect});
+	driver::PackedTable &table = live.rig.tx.packed_table();
+	const auto frame = make_frame(frame_bytes, 33);
+	const driver::Gpa gpa = live.rig.memory.allocate(buffer_bytes);
+	std::copy(frame.begin(), frame.end(), live.rig.memory.at(gpa + 12));
+	const driver::Gpa entries = live.rig.memory.allocate(32);
+	auto *entry = reinterpret_cast<vring_packed_desc *>(live.rig.memory.at(entries));
+	entry[0] = {gpa, 20, 0xffff, first};
+	entry[1] = {gpa + 20, buffer_bytes - 20, 0xffff, second};
+	table.set_desc(0, entries, 32, 7);
+	/* Its own WRITE is ignored, too. */
+	table.set_flags(0, driver::packed_available(true) | VRING_DESC_F_INDIRECT |
+				   VRING_DESC_F_WRITE);
+	live.rig.tx.kick();
+	check_frame(live.wire.far.receive(), frame_bytes, 33);
+	live.rig.detach();
+	CHECK(driver::is_packed_used(table.flags(0), true));
+	CHECK_EQUAL(table.used(0).id, 7);
+	CHECK_EQUAL(live.rig.tx.take_errors(), 0);
 }
 
 /* --- memory that is not there --- */
 
 /* A ring in memory of its own, which goes away under the device. */
-void an_unmapped_ring_stops_its_queue()
+void an_unmapped_ring_stops_its_queue(const Format &format)
 {
-	Live live(device_path);
+	Live live(device_path, {.features = format.features});
 	const std::size_t bytes = 16384;
 	void *const place =
 		mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -542,9 +358,9 @@ driver::Gpa promise_missing_memory(Live &live)
 	return gpa;
 }
 
-void a_frame_in_missing_memory_harms_nobody()
+void a_frame_in_missing_memory_harms_nobody(const Format &format)
 {
-	Live live(device_path);
+	Live live(device_path, {.features = format.features});
 	Live other(device_path, {}, "vna1");
 	const driver::Gpa gpa = promise_missing_memory(live);
 	const driver::Segment missing{gpa, buffer_bytes, false};
@@ -556,9 +372,9 @@ void a_frame_in_missing_memory_harms_nobody()
 	live.pass();
 }
 
-void a_receive_buffer_in_missing_memory_harms_nobody()
+void a_receive_buffer_in_missing_memory_harms_nobody(const Format &format)
 {
-	Live live(device_path);
+	Live live(device_path, {.features = format.features});
 	Live other(device_path, {}, "vna1");
 	const driver::Gpa gpa = promise_missing_memory(live);
 	const driver::Segment missing{gpa, 2048, true};
@@ -579,9 +395,10 @@ void a_receive_buffer_in_missing_memory_harms_nobody()
 /* --- bad frames --- */
 
 /* Offer one buffer on the transmit queue, have it used, and see that frames pass behind it. */
-void is_dropped_and_counted(std::span<const std::byte> bytes, const char *counter)
+void is_dropped_and_counted(const Format &format, std::span<const std::byte> bytes,
+			    const char *counter)
 {
-	Live live(device_path);
+	Live live(device_path, {.features = format.features});
 	KernelLog log;
 	live.pass(1);
 	const std::uint32_t length = static_cast<std::uint32_t>(bytes.size());
@@ -605,13 +422,13 @@ void is_dropped_and_counted(std::span<const std::byte> bytes, const char *counte
 	CHECK_EQUAL(stop_lines(log).size(), 0);
 }
 
-void is_dropped_and_counted(const virtio_net_hdr &header, std::size_t len)
+void is_dropped_and_counted(const Format &format, const virtio_net_hdr &header, std::size_t len)
 {
 	std::vector<std::byte> bytes(12);
 	std::memcpy(bytes.data(), &header, sizeof(header));
 	const auto frame = make_frame(len, 13);
 	bytes.insert(bytes.end(), frame.begin(), frame.end());
-	is_dropped_and_counted(bytes, "drop_header");
+	is_dropped_and_counted(format, bytes, "drop_header");
 }
 
 struct Lie {
@@ -647,16 +464,16 @@ constexpr Lie lies[] = {
 	{"csum_start and csum_offset wrap", {needs_csum, 0, 0, 0, 65535, 65535}, 200},
 };
 
-void bad_frames_without_end_leave_room_for_reception()
+void bad_frames_without_end_leave_room_for_reception(const Format &format)
 {
-	Live live(device_path);
+	Live live(device_path, {.features = format.features});
 	std::atomic<bool> done = false;
 	/* Its own memory for the buffer: the receiver allocates from the rig's at the same time. */
 	live.receiver.offer();
 	const driver::Segment tiny{live.rig.memory.allocate(16), 13, false};
 	std::atomic<std::uint64_t> dropped = 0;
 	std::thread flood([&] {
-		driver::SplitRing &ring = live.rig.tx.ring();
+		driver::DriverRing &ring = live.rig.tx.ring();
 		ring.disable_notifications();
 		while (!done) {
 			while (ring.add({&tiny, 1})) {
@@ -679,6 +496,115 @@ void bad_frames_without_end_leave_room_for_reception()
 	CHECK(dropped > 0);
 }
 
+/* The suite as tests of one format see it. */
+class Group
+{
+public:
+	Group(ktap::Suite &suite, const Format &format) : format(format), suite_(suite) {}
+
+	/* vhost_net: what it does instead, if it does. */
+	void add(const std::string &name, std::function<void(const Format &)> body,
+		 const char *vhost_net = nullptr)
+	{
+		const auto test = [body = std::move(body), &format = format] {
+			need_features(device_path, format.features);
+			body(format);
+		};
+		if (vhost_net)
+			suite_.add_stricter(format.prefix + name, vhost_net, test);
+		else
+			suite_.add(format.prefix + name, test);
+	}
+
+	const Format &format;
+
+private:
+	ktap::Suite &suite_;
+};
+
+void add_bad_rings(Group &group)
+{
+	for (const BadRing &bad : group.format.rings())
+		group.add(
+			std::string(bad.queue == tx_queue ? "TX: " : "RX: ") + bad.name +
+				" stops that queue, and a new set-up starts it",
+			[&bad](const Format &) { stops_its_queue_only(bad); }, bad.vhost_net);
+	group.add("good buffers before a bad one are used", good_buffers_before_a_bad_one_are_used);
+	group.add("without an error eventfd a bad ring stops its queue too",
+		  without_an_error_descriptor_the_queue_stops_too);
+	group.add("a device closes with both queues stopped",
+		  a_device_closes_with_its_queues_stopped);
+}
+
+void add_restarts(Group &group)
+{
+	group.add(
+		"a mended ring starts by SET_VRING_ADDR",
+		[](const Format &format) {
+			starts_again_by(format, [](Live &live) {
+				return live.rig.device.set_addr(live.rig.tx.addr());
+			});
+		},
+		"needs a kick");
+	group.add("a mended ring starts by NET_SET_BACKEND, away and back",
+		  [](const Format &format) {
+			  starts_again_by(format, [](Live &live) {
+				  CHECK_ERRNO(live.rig.device.set_backend(tx_queue, -1), 0);
+				  return live.rig.device.set_backend(tx_queue, live.wire.tap.fd());
+			  });
+		  });
+	group.add(
+		"a mended ring starts by NET_SET_BACKEND, the same again",
+		[](const Format &format) {
+			starts_again_by(format, [](Live &live) {
+				return live.rig.device.set_backend(tx_queue, live.wire.tap.fd());
+			});
+		},
+		"needs a kick");
+	group.add("a ring that is still bad stops its queue again",
+		  a_ring_still_bad_stops_its_queue_again, "needs a kick");
+	group.add("a ring broken again and again does not fill the log",
+		  a_ring_broken_again_and_again_does_not_fill_the_log, "logs nothing");
+}
+
+void add_missing_memory(Group &group)
+{
+	group.add("a ring that is unmapped stops its queue", an_unmapped_ring_stops_its_queue);
+	group.add("TX: a frame in memory that the process does not have harms nobody",
+		  a_frame_in_missing_memory_harms_nobody);
+	group.add("RX: a buffer in memory that the process does not have harms nobody",
+		  a_receive_buffer_in_missing_memory_harms_nobody);
+}
+
+void add_bad_frames(Group &group)
+{
+	for (const std::size_t len : {1, 5, 9, 10, 11, 12, 13, 25})
+		/* 12 bytes of header and 13 of frame are one too few. */
+		group.add(
+			"TX: a buffer of " + std::to_string(len) +
+				" bytes is dropped, counted and given back",
+			[len](const Format &format) {
+				is_dropped_and_counted(format, std::vector<std::byte>(len),
+						       "drop_short");
+			},
+			len < 12 ? "tries the same frame for ever" : nullptr);
+	for (const Lie &lie : lies)
+		group.add(
+			std::string("TX: a header that lies (") + lie.name +
+				") is dropped, counted and given back",
+			[&lie](const Format &format) {
+				is_dropped_and_counted(format, lie.header, lie.len);
+			},
+			lie.vhost_net);
+	group.add("TX: a frame longer than any is dropped, counted and given back",
+		  [](const Format &format) {
+			  is_dropped_and_counted(format, std::vector<std::byte>(70000),
+						 "drop_long");
+		  });
+	group.add("TX: bad frames without end leave room for reception",
+		  bad_frames_without_end_leave_room_for_reception);
+}
+
 } /* namespace */
 
 int main(int argc, char **argv)
@@ -687,72 +613,25 @@ int main(int argc, char **argv)
 	device_path = suite.device();
 	oracle = suite.oracle();
 
-	for (const BadRing &bad : bad_rings()) {
-		const std::string name = std::string(bad.queue == tx_queue ? "TX: " : "RX: ") +
-					 bad.name + " stops that queue, and a new set-up starts it";
-		const auto test = [&bad] { stops_its_queue_only(bad); };
-		if (bad.vhost_net)
-			suite.add_stricter(name, bad.vhost_net, test);
-		else
-			suite.add(name, test);
-	}
-
-	suite.add_stricter("a mended ring starts by SET_VRING_ADDR", "needs a kick", [] {
-		starts_again_by(
-			[](Live &live) { return live.rig.device.set_addr(live.rig.tx.addr()); });
-	});
-	suite.add("a mended ring starts by NET_SET_BACKEND, away and back", [] {
-		starts_again_by([](Live &live) {
-			CHECK_ERRNO(live.rig.device.set_backend(tx_queue, -1), 0);
-			return live.rig.device.set_backend(tx_queue, live.wire.tap.fd());
+	for (const Format &format : formats) {
+		Group group(suite, format);
+		add_bad_rings(group);
+		add_restarts(group);
+		add_missing_memory(group);
+		add_bad_frames(group);
+		if (!format.packed())
+			continue;
+		group.add("wrap bits that make no sense are nothing available",
+			  wrap_bits_that_make_no_sense_are_nothing_available);
+		constexpr auto all_but_write = static_cast<std::uint16_t>(~VRING_DESC_F_WRITE);
+		group.add("flags in an indirect table but WRITE are ignored",
+			  [](const Format &format) {
+				  flags_in_an_indirect_table_are_ignored(format, all_but_write,
+									 all_but_write);
+			  });
+		group.add("TX: WRITE in an indirect table is ignored", [](const Format &format) {
+			flags_in_an_indirect_table_are_ignored(format, VRING_DESC_F_WRITE, 0);
 		});
-	});
-	suite.add_stricter(
-		"a mended ring starts by NET_SET_BACKEND, the same again", "needs a kick", [] {
-			starts_again_by([](Live &live) {
-				return live.rig.device.set_backend(tx_queue, live.wire.tap.fd());
-			});
-		});
-	suite.add_stricter("a ring that is still bad stops its queue again", "needs a kick",
-			   a_ring_still_bad_stops_its_queue_again);
-	suite.add_stricter("a ring broken again and again does not fill the log", "logs nothing",
-			   a_ring_broken_again_and_again_does_not_fill_the_log);
-	suite.add("without an error eventfd a bad ring stops its queue too",
-		  without_an_error_descriptor_the_queue_stops_too);
-	suite.add("a device closes with both queues stopped",
-		  a_device_closes_with_its_queues_stopped);
-	suite.add("good buffers before a bad one are used", good_buffers_before_a_bad_one_are_used);
-
-	suite.add("a ring that is unmapped stops its queue", an_unmapped_ring_stops_its_queue);
-	suite.add("TX: a frame in memory that the process does not have harms nobody",
-		  a_frame_in_missing_memory_harms_nobody);
-	suite.add("RX: a buffer in memory that the process does not have harms nobody",
-		  a_receive_buffer_in_missing_memory_harms_nobody);
-
-	for (const std::size_t len : {1, 5, 9, 10, 11, 12, 13, 25}) {
-		/* 12 bytes of header and 13 of frame are one too few. */
-		const auto test = [len] {
-			is_dropped_and_counted(std::vector<std::byte>(len), "drop_short");
-		};
-		const std::string name = "TX: a buffer of " + std::to_string(len) +
-					 " bytes is dropped, counted and given back";
-		if (len < 12)
-			suite.add_stricter(name, "tries the same frame for ever", test);
-		else
-			suite.add(name, test);
 	}
-	for (const Lie &lie : lies) {
-		const std::string name = std::string("TX: a header that lies (") + lie.name +
-					 ") is dropped, counted and given back";
-		const auto test = [&lie] { is_dropped_and_counted(lie.header, lie.len); };
-		if (lie.vhost_net)
-			suite.add_stricter(name, lie.vhost_net, test);
-		else
-			suite.add(name, test);
-	}
-	suite.add("TX: a frame longer than any is dropped, counted and given back",
-		  [] { is_dropped_and_counted(std::vector<std::byte>(70000), "drop_long"); });
-	suite.add("TX: bad frames without end leave room for reception",
-		  bad_frames_without_end_leave_room_for_reception);
 	return suite.run();
 }

@@ -27,7 +27,7 @@ while getopts d:m:u:v option; do
 	esac
 done
 shift $((OPTIND - 1))
-[ $# -gt 0 ] || set -- 111 100 010 001 000 111L
+[ $# -gt 0 ] || set -- 111 100 010 001 000 111L 111P:32 100P:32 010P:32 001P:32 000P:32
 
 give_up() {
 	[ ! -f "$work/console" ] || tail -n 40 "$work/console" | sed 's/^/# guest: /'
@@ -63,6 +63,7 @@ test_nic() { # INDEX SPEC
 
 	features_are "$1" "$2"
 	report $? "$nic: features as asked"
+	echo "# the guest has negotiated $(word_of "$(features_of "$1")")"
 	ping_guest "$1"
 	report $? "$nic: ping"
 	transfer send "$1" "$size" $(($1 * 2 + 1))
@@ -75,18 +76,18 @@ test_nic() { # INDEX SPEC
 	report $? "$nic: served by $device"
 }
 
-test_both_ways() {
+test_both_ways() { # INDEX
 	local bytes=$((4 << 20)) status=0 sender
 	: > "$work/sender"
 	if alive; then
-		netcheck -t $transfer_limit send 10.77.0.2 $bytes 101 > "$work/sender" 2>&1 &
+		netcheck -t $transfer_limit send "10.77.$1.2" $bytes 101 > "$work/sender" 2>&1 &
 		sender=$!
-		transfer receive 0 $bytes 102 || status=1
+		transfer receive "$1" $bytes 102 || status=1
 		wait $sender || status=1
 	else
 		status=1
 	fi
-	report $status "guest nic0: TCP $((bytes >> 20)) MB each way at once, SHA-256 equal"
+	report $status "guest nic$1: TCP $((bytes >> 20)) MB each way at once, SHA-256 equal"
 	[ $status -eq 0 ] || cat "$work/sender" "$work/client" | sed 's/^/# /'
 }
 
@@ -117,7 +118,14 @@ guest_log_clean() {
 
 trap cleanup EXIT
 trap 'exit 1' INT TERM
-plan $((6 + $# * 6))
+# One NIC for each kind of ring, the first of all NICs and the first with packed rings behind it.
+first_packed=0
+index=0
+for spec; do
+	[ $first_packed -gt 0 ] || ! is_packed "$spec" || first_packed=$index
+	index=$((index + 1))
+done
+plan $((6 + $# * 6 + (first_packed > 0)))
 load_module || give_up "the module of $device does not load"
 [ -c "$device" ] || give_up "there is no $device"
 
@@ -132,7 +140,8 @@ for spec; do
 	test_nic $index "$spec"
 	index=$((index + 1))
 done
-test_both_ways
+test_both_ways 0
+[ $first_packed -eq 0 ] || test_both_ways $first_packed
 if [ "$device" = /dev/vhost-net ]; then
 	report 0 "nothing dropped, no ring stopped # SKIP $device does not count"
 else

@@ -330,8 +330,8 @@ void the_owner_is_killed_with_its_ring_broken()
 {
 	Child owner([](Child &self) {
 		Live live(device_path);
-		live.rig.tx.ring().table().set_avail_entry(0, 9999);
-		live.rig.tx.ring().table().set_avail_idx(1);
+		live.rig.tx.split_table().set_avail_entry(0, 9999);
+		live.rig.tx.split_table().set_avail_idx(1);
 		live.rig.tx.kick();
 		CHECK(live.rig.tx.wait_error());
 		self.ready();

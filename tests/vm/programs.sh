@@ -3,6 +3,9 @@
 #
 # programs.sh DEVICE PROGRAM...: runs test programs on DEVICE, one KTAP document each, then looks at the kernel's log
 # and whether the module can be unloaded. Runs inside the test VM.
+#
+# On /dev/vhost-net, the oracle, a test that failed is run once more: that one's flakes are not ours to mend. On our own
+# device once is enough.
 
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -25,10 +28,42 @@ case $device in
 	;;
 esac
 
+# Passes on what the program prints, with ok for what passes the second time. Fails where a test failed twice, or the
+# program did not come to its end (its status is 1 where it did, and tests failed).
+twice() { # PROGRAM
+	local first result=0 line name
+	first=$(mktemp)
+	"$1" --device "$device" > "$first"
+	case $? in
+	0) ;;
+	1) grep -q '^not ok ' "$first" || result=1 ;;
+	*) result=1 ;;
+	esac
+	while IFS= read -r line; do
+		case $line in
+		"not ok "*)
+			name=${line#not ok * }
+			if "$1" --device "$device" --only "$name" > "$first.again" && grep -q '^ok ' "$first.again"; then
+				line="${line#not } # passed the second time"
+			else
+				result=1
+			fi
+			;;
+		esac
+		printf '%s\n' "$line"
+	done < "$first"
+	rm -f "$first" "$first.again"
+	return $result
+}
+
 status=0
 for program; do
 	echo "# $program on $device"
-	"$program" --device "$device" || status=1
+	if [ "$device" = /dev/vhost-net ]; then
+		twice "$program"
+	else
+		"$program" --device "$device"
+	fi || status=1
 done
 
 plan 2

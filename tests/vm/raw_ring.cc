@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <linux/if_ether.h>
 #include <linux/if_tun.h>
 #include <thread>
@@ -27,12 +28,78 @@ namespace
 
 std::string device_path;
 
+/* --- formats --- */
+
+/* The ring's format: all tests pass on every one. */
+struct Format {
+	const char *prefix; /* of the tests' names */
+	std::uint64_t bits;
+
+	bool packed() const { return bits & feature::packed; }
+	bool in_order() const { return bits & feature::in_order; }
+	/* As modern drivers negotiate it, and whether legacy drivers know it. */
+	std::uint64_t features() const { return bits | feature::version_1; }
+	bool legacy() const { return !bits; }
+};
+
+constexpr Format formats[] = {
+	{"", 0},
+	{"in order: ", feature::in_order},
+	{"packed: ", feature::packed},
+	{"packed, in order: ", feature::packed | feature::in_order},
+};
+
+/* The suite as tests of one format see it. */
+class Group
+{
+public:
+	Group(ktap::Suite &suite, const Format &format) : format(format), suite_(suite) {}
+
+	void add(const std::string &name, std::function<void()> body)
+	{
+		suite_.add(format.prefix + name, offered(std::move(body)));
+	}
+	void add_stricter(const std::string &name, const char *vhost_net,
+			  std::function<void()> body)
+	{
+		suite_.add_stricter(format.prefix + name, vhost_net, offered(std::move(body)));
+	}
+	/*
+	 * Whether a matrix does without this cell, for time's sake: order adds nothing to event
+	 * index or flags, so one half has the one and the other half the other.
+	 */
+	bool without(unsigned cell, bool event_idx) const
+	{
+		return format.in_order() && (cell % 2 != 0) != event_idx;
+	}
+	/* A test that takes the features of modern drivers. */
+	void add(const std::string &name, void (*body)(std::uint64_t))
+	{
+		add(name, [body, features = format.features()] { body(features); });
+	}
+
+	const Format &format;
+
+private:
+	/* Before anything is set up for nothing. */
+	std::function<void()> offered(std::function<void()> body) const
+	{
+		return [body = std::move(body), bits = format.bits] {
+			need_features(device_path, bits);
+			body();
+		};
+	}
+
+	ktap::Suite &suite_;
+};
+
 /* --- the matrix --- */
 
 struct Case {
-	std::uint64_t features = feature::version_1;
+	std::uint64_t features;
 	unsigned size = 256;
 	std::uint16_t first_index = 0;
+	bool first_wrap = true;
 	bool tap_header = true;
 	Traffic traffic{};
 };
@@ -45,8 +112,10 @@ unsigned tap_header_size(const Case &c)
 void run_case(const Case &c, bool send, bool receive)
 {
 	const Wire wire("vna0", {.header = c.tap_header, .header_size = tap_header_size(c)});
-	Rig rig(device_path,
-		{.features = c.features, .size = c.size, .first_index = c.first_index});
+	Rig rig(device_path, {.features = c.features,
+			      .size = c.size,
+			      .first_index = c.first_index,
+			      .first_wrap = c.first_wrap});
 	rig.attach(wire.tap.fd());
 	if (send)
 		transmit(rig, wire.far, c.traffic);
@@ -82,16 +151,19 @@ constexpr Layout direct = {"direct", {}};
 constexpr Layout indirect = {"indirect", {.indirect = true}};
 constexpr Layout mixed = {"direct then indirect", {.indirect = true, .direct_first = 1}};
 
-void add_shapes(ktap::Suite &suite)
+void add_shapes(Group &group)
 {
 	for (const bool event_idx : {false, true}) {
+		unsigned cell = 0;
 		for (const Shape shape : shapes) {
 			for (const Layout &layout : {direct, indirect, mixed}) {
 				const bool single = shape == Shape::one || shape == Shape::straddle;
-				if (single && layout.options.direct_first)
+				if (layout.options.direct_first &&
+				    (single || group.format.packed()))
 					continue;
-				Case c;
-				c.features |= feature::indirect;
+				if (group.without(cell++, event_idx))
+					continue;
+				Case c{group.format.features() | feature::indirect};
 				if (event_idx)
 					c.features |= feature::event_idx;
 				c.traffic.shape = shape;
@@ -102,24 +174,27 @@ void add_shapes(ktap::Suite &suite)
 				const std::string how = std::string(name_of(shape)) + ", " +
 							layout.name +
 							(event_idx ? ", event index" : ", flags");
-				suite.add("TX to 64 KB: " + how, [c] { transmits(c); });
-				suite.add("RX to 64 KB: " + how, [c] { receives(c); });
+				group.add("TX to 64 KB: " + how, [c] { transmits(c); });
+				group.add("RX to 64 KB: " + how, [c] { receives(c); });
 			}
 		}
 	}
 }
 
-void add_mergeable(ktap::Suite &suite)
+void add_mergeable(Group &group)
 {
 	struct Span {
 		std::size_t buffer, largest;
 	};
 	for (const bool event_idx : {false, true}) {
+		unsigned cell = 0;
 		for (const Span span : {Span{128, 9014}, Span{1526, largest_frame},
 					Span{4096, largest_frame}, Span{65548, largest_frame}}) {
 			for (const Shape shape : {Shape::one, Shape::three}) {
-				Case c;
-				c.features |= feature::mrg_rxbuf | feature::indirect;
+				if (group.without(cell++, event_idx))
+					continue;
+				Case c{group.format.features() | feature::mrg_rxbuf |
+				       feature::indirect};
 				if (event_idx)
 					c.features |= feature::event_idx;
 				c.traffic.shape = shape;
@@ -128,7 +203,7 @@ void add_mergeable(ktap::Suite &suite)
 				c.traffic.batch = 5;
 				c.traffic.largest = span.largest;
 				c.traffic.receive_buffer = span.buffer;
-				suite.add(
+				group.add(
 					"RX mergeable: frames to " + std::to_string(span.largest) +
 						" over buffers of " + std::to_string(span.buffer) +
 						", " + name_of(shape) +
@@ -139,7 +214,7 @@ void add_mergeable(ktap::Suite &suite)
 	}
 }
 
-void add_headers(ktap::Suite &suite)
+void add_headers(Group &group)
 {
 	struct Header {
 		const char *name;
@@ -152,16 +227,18 @@ void add_headers(ktap::Suite &suite)
 		{"VERSION_1 mergeable", feature::version_1 | feature::mrg_rxbuf},
 	};
 	for (const Header &header : headers) {
+		if (!group.format.legacy() && !(header.features & feature::version_1))
+			continue;
 		for (const bool own : {false, true}) {
 			for (const Shape shape : {Shape::one, Shape::header_split}) {
-				Case c;
-				c.features = header.features | (own ? feature::device_header : 0);
+				Case c{header.features | group.format.bits |
+				       (own ? feature::device_header : 0)};
 				c.tap_header = !own;
 				c.traffic.shape = shape;
 				c.traffic.count = 20;
 				c.traffic.batch = 4;
 				c.traffic.largest = 9014;
-				suite.add(std::string("both ways: header ") + header.name +
+				group.add(std::string("both ways: header ") + header.name +
 						  (own ? ", the tap has none" : ", the tap's") +
 						  ", " + name_of(shape),
 					  [c] { passes_both_ways(c); });
@@ -170,45 +247,73 @@ void add_headers(ktap::Suite &suite)
 	}
 }
 
-void add_sizes(ktap::Suite &suite)
+std::vector<unsigned> sizes(const Format &format)
 {
-	for (const unsigned size : {2u, 16u, 64u, 512u, 1024u}) {
+	if (format.packed())
+		return {1, 3, 7, 100, 999, 32768};
+	return {2, 16, 64, 512, 1024};
+}
+
+void add_sizes(Group &group)
+{
+	for (const unsigned size : sizes(group.format)) {
 		for (const unsigned batch : {1u, 64u}) {
-			Case c;
-			c.size = size;
-			c.features |= feature::event_idx;
+			Case c{group.format.features() | feature::event_idx, size};
 			/* Twice around the ring, and more than fits at once. */
 			c.traffic.count = std::min(2 * size + 10, 150u);
 			c.traffic.batch = batch;
 			c.traffic.largest = 300;
-			suite.add("both ways: ring of " + std::to_string(size) + ", batches of " +
+			group.add("both ways: ring of " + std::to_string(size) + ", batches of " +
 					  std::to_string(batch),
 				  [c] { passes_both_ways(c); });
 		}
 	}
 	for (const bool event_idx : {false, true}) {
-		Case c;
-		c.features |= event_idx ? feature::event_idx : 0;
+		Case c{group.format.features() | (event_idx ? feature::event_idx : 0)};
 		c.traffic.count = 250;
 		c.traffic.batch = 250;
 		c.traffic.largest = 200;
-		suite.add(std::string("both ways: a batch of 250 at once, ") +
-				  (event_idx ? "event index" : "flags"),
-			  [c] { passes_both_ways(c); });
-		c.first_index = 65500;
-		c.traffic.count = 100;
-		c.traffic.batch = 9;
-		suite.add(std::string("both ways: indices wrap at 65536, ") +
+		group.add(std::string("both ways: a batch of 250 at once, ") +
 				  (event_idx ? "event index" : "flags"),
 			  [c] { passes_both_ways(c); });
 	}
 }
 
+/* Where the first lap ends at once, with either wrap counter. */
+void add_starts(Group &group)
+{
+	const bool packed = group.format.packed();
+	for (const bool event_idx : {false, true}) {
+		for (const bool wrap : {true, false}) {
+			if (!packed && !wrap)
+				continue;
+			Case c{group.format.features() | (event_idx ? feature::event_idx : 0)};
+			c.first_index = packed ? 250 : 65500;
+			c.first_wrap = wrap;
+			c.traffic.count = 200;
+			c.traffic.batch = 9;
+			c.traffic.shape = Shape::three;
+			const std::string name =
+				std::string(packed ? "both ways: the ring's end comes soon, from "
+						     "wrap counter " +
+							     std::to_string(wrap)
+						   : "both ways: indices wrap at 65536") +
+				(event_idx ? ", event index" : ", flags");
+			const auto test = [c] { passes_both_ways(c); };
+			if (group.format.in_order())
+				group.add_stricter(name, "looks for the first chain elsewhere",
+						   test);
+			else
+				group.add(name, test);
+		}
+	}
+}
+
 /* --- notifications --- */
 
-void no_interrupt_is_sent_where_the_driver_wants_none()
+void no_interrupt_is_sent_where_the_driver_wants_none(std::uint64_t features)
 {
-	Live live(device_path);
+	Live live(device_path, {.features = features});
 	live.rig.tx.ring().disable_notifications();
 	for (unsigned i = 0; i < 8; ++i) {
 		offer_frame(live.rig, make_frame(100, i));
@@ -221,9 +326,9 @@ void no_interrupt_is_sent_where_the_driver_wants_none()
 	CHECK_EQUAL(live.rig.tx.take_calls(), 0);
 }
 
-void notify_on_empty_interrupts_though_the_driver_wants_none()
+void notify_on_empty_interrupts_though_the_driver_wants_none(std::uint64_t features)
 {
-	Live live(device_path, {.features = feature::version_1 | feature::notify_on_empty});
+	Live live(device_path, {.features = features | feature::notify_on_empty});
 	live.rig.tx.ring().disable_notifications();
 	for (unsigned i = 0; i < 8; ++i) {
 		offer_frame(live.rig, make_frame(100, i));
@@ -235,10 +340,10 @@ void notify_on_empty_interrupts_though_the_driver_wants_none()
 	}
 }
 
-void one_interrupt_comes_when_the_event_index_is_reached()
+void one_interrupt_comes_when_the_event_index_is_reached(std::uint64_t features)
 {
-	Live live(device_path, {.features = feature::version_1 | feature::event_idx});
-	driver::SplitRing &ring = live.rig.tx.ring();
+	Live live(device_path, {.features = features | feature::event_idx});
+	driver::DriverRing &ring = live.rig.tx.ring();
 	/* The first interrupt after a start may come whatever the index says. */
 	live.pass(1);
 	for (unsigned round = 0; round < 4; ++round) {
@@ -259,9 +364,9 @@ void one_interrupt_comes_when_the_event_index_is_reached()
 	}
 }
 
-void kicks_for_nothing_do_no_harm()
+void kicks_for_nothing_do_no_harm(std::uint64_t features)
 {
-	Live live(device_path);
+	Live live(device_path, {.features = features});
 	for (unsigned i = 0; i < 20; ++i) {
 		live.rig.tx.kick();
 		live.rig.rx.kick();
@@ -271,12 +376,12 @@ void kicks_for_nothing_do_no_harm()
 	live.pass();
 }
 
-void frames_wait_for_buffers()
+void frames_wait_for_buffers(std::uint64_t features)
 {
 	/* Both orders of who comes first; each time the driver kicks only when asked. */
 	for (const std::uint64_t events : {std::uint64_t{0}, feature::event_idx}) {
 		const Wire wire;
-		Rig rig(device_path, {.features = feature::version_1 | events, .size = 16});
+		Rig rig(device_path, {.features = features | events, .size = 16});
 		rig.attach(wire.tap.fd());
 		Receiver receiver(rig, {});
 		for (unsigned i = 0; i < 50; ++i)
@@ -288,10 +393,10 @@ void frames_wait_for_buffers()
 	}
 }
 
-void mergeable_frames_wait_for_enough_buffers()
+void mergeable_frames_wait_for_enough_buffers(std::uint64_t features)
 {
 	const Wire wire;
-	Rig rig(device_path, {.features = feature::version_1 | feature::mrg_rxbuf});
+	Rig rig(device_path, {.features = features | feature::mrg_rxbuf});
 	rig.attach(wire.tap.fd());
 	/* 5000 bytes need five buffers of 1024: four are too few, and must all be there later. */
 	CHECK_ERRNO(wire.far.send(make_frame(5000, 1, guest_mac, far_mac)), 0);
@@ -313,9 +418,9 @@ void mergeable_frames_wait_for_enough_buffers()
 	check_frame(std::span(bytes).subspan(12), 5000, 1, guest_mac, far_mac);
 }
 
-void a_frame_longer_than_its_buffer_is_dropped()
+void a_frame_longer_than_its_buffer_is_dropped(std::uint64_t features)
 {
-	Live live(device_path);
+	Live live(device_path, {.features = features});
 	live.pass();
 	const bool counts = !Counters(live.rig.device.fd()).empty();
 	/* Live's buffers hold 1514 bytes. */
@@ -326,9 +431,9 @@ void a_frame_longer_than_its_buffer_is_dropped()
 		CHECK_EQUAL(Counters(live.rig.device.fd()).at("rx.drop_buffer"), 2);
 }
 
-void num_buffers_is_one_where_buffers_are_not_mergeable()
+void num_buffers_is_one_where_buffers_are_not_mergeable(std::uint64_t features)
 {
-	Live live(device_path);
+	Live live(device_path, {.features = features});
 	const driver::Chain chain = driver::allocate_chain(live.rig.memory, {{1526}}, true);
 	const std::vector<std::byte> dirt(1526, std::byte{0xee});
 	chain_write(live.rig.memory, chain, dirt);
@@ -342,9 +447,9 @@ void num_buffers_is_one_where_buffers_are_not_mergeable()
 	      static_cast<int>(bytes[10]) | static_cast<int>(bytes[11]) << 8);
 }
 
-void counters_tell_what_passed()
+void counters_tell_what_passed(std::uint64_t features)
 {
-	Live live(device_path);
+	Live live(device_path, {.features = features});
 	live.pass(7);
 	const auto lengths = frame_lengths(7, 1514, 1000);
 	std::uint64_t sent = 0;
@@ -401,9 +506,10 @@ void both_queues_are_busy_at_once(std::uint64_t features)
 	at_once([&] { transmit(rig, wire.far, traffic); }, [&] { receiver.run(wire.far); });
 }
 
-void two_devices_are_busy_at_once()
+/* One with rings of this format, the other with plain ones. */
+void two_devices_are_busy_at_once(std::uint64_t features)
 {
-	Live one(device_path, {}, "vna0"), other(device_path, {}, "vna1");
+	Live one(device_path, {.features = features}, "vna0"), other(device_path, {}, "vna1");
 	const auto traffic = [](Live &live) {
 		for (unsigned i = 0; i < 10; ++i)
 			live.pass(10);
@@ -454,11 +560,11 @@ void check_tcp_header(const virtio_net_hdr &is)
 
 constexpr std::size_t tcp_payloads[] = {1449, 8000, 65000};
 
-void a_gso_frame_is_sent_with_its_header(Shape shape)
+void a_gso_frame_is_sent_with_its_header(std::uint64_t features, Shape shape)
 {
 	const Wire wire;
 	const PacketSocket far("vna0", ETH_P_IP, true);
-	Rig rig(device_path, {});
+	Rig rig(device_path, {.features = features});
 	rig.attach(wire.tap.fd());
 	const driver::NetHeader header = tcp_header();
 	for (const std::size_t payload : tcp_payloads) {
@@ -475,13 +581,13 @@ void a_gso_frame_is_sent_with_its_header(Shape shape)
 	}
 }
 
-void a_gso_frame_is_received_with_its_header(bool mergeable)
+void a_gso_frame_is_received_with_its_header(std::uint64_t features)
 {
 	const Wire wire("vna0", {.offload = TUN_F_CSUM | TUN_F_TSO4});
 	const PacketSocket far("vna0", ETH_P_IP, true);
-	Rig rig(device_path,
-		{.features = feature::version_1 | (mergeable ? feature::mrg_rxbuf : 0)});
+	Rig rig(device_path, {.features = features});
 	rig.attach(wire.tap.fd());
+	const bool mergeable = features & feature::mrg_rxbuf;
 	const std::uint32_t each = mergeable ? 4096 : 65548;
 	for (const std::size_t payload : tcp_payloads) {
 		const auto frame = make_tcp(payload, guest_mac, far_mac);
@@ -566,6 +672,80 @@ void macvtaps_pass_frames(std::uint64_t features)
 	rig.detach();
 }
 
+void add_notifications(Group &group)
+{
+	group.add("TX: no interrupt where the driver wants none",
+		  no_interrupt_is_sent_where_the_driver_wants_none);
+	/* A legacy feature: drivers of packed rings do not know it. */
+	if (!group.format.packed())
+		group.add("TX: NOTIFY_ON_EMPTY interrupts though the driver wants none",
+			  notify_on_empty_interrupts_though_the_driver_wants_none);
+	group.add("TX: one interrupt, when the event index is reached",
+		  one_interrupt_comes_when_the_event_index_is_reached);
+	group.add("kicks for nothing do no harm", kicks_for_nothing_do_no_harm);
+	group.add("RX: frames wait for buffers and none is lost", frames_wait_for_buffers);
+	group.add("RX: a frame waits until its buffers suffice",
+		  mergeable_frames_wait_for_enough_buffers);
+	group.add("RX: a frame longer than its buffer is dropped, the next arrives",
+		  a_frame_longer_than_its_buffer_is_dropped);
+
+	const std::uint64_t features = group.format.features();
+	group.add_stricter("RX: num_buffers is 1 with VERSION_1 and no mergeable buffers",
+			   "leaves the field as it was", [features] {
+				   num_buffers_is_one_where_buffers_are_not_mergeable(features);
+			   });
+	group.add_stricter("counters: tell what passed", "has no counters",
+			   [features] { counters_tell_what_passed(features); });
+}
+
+void add_both_busy(Group &group)
+{
+	const std::uint64_t features = group.format.features();
+	group.add("both queues busy at once, flags", both_queues_are_busy_at_once);
+	group.add("both queues busy at once, event index",
+		  [features] { both_queues_are_busy_at_once(features | feature::event_idx); });
+	group.add("both queues busy at once, event index, mergeable", [features] {
+		both_queues_are_busy_at_once(features | feature::event_idx | feature::mrg_rxbuf);
+	});
+	group.add("two devices busy at once", two_devices_are_busy_at_once);
+}
+
+void add_offloads(Group &group)
+{
+	const std::uint64_t features = group.format.features();
+	for (const Shape shape : {Shape::one, Shape::header_split, Shape::seventeen})
+		group.add(std::string("TX: a GSO frame keeps its header, ") + name_of(shape),
+			  [=] { a_gso_frame_is_sent_with_its_header(features, shape); });
+	group.add("RX: a GSO frame keeps its header", a_gso_frame_is_received_with_its_header);
+	group.add("RX: a GSO frame keeps its header, mergeable", [features] {
+		a_gso_frame_is_received_with_its_header(features | feature::mrg_rxbuf);
+	});
+}
+
+void add_backends(Group &group)
+{
+	const std::uint64_t features = group.format.features();
+	group.add("packet socket: both ways, the device's header, VERSION_1", [features] {
+		packet_sockets_pass_frames(features | feature::device_header, false);
+	});
+	group.add("packet socket: both ways, the device's header, mergeable", [features] {
+		packet_sockets_pass_frames(features | feature::device_header | feature::mrg_rxbuf |
+						   feature::event_idx,
+					   false);
+	});
+	group.add("macvtap: both ways, VERSION_1", macvtaps_pass_frames);
+	group.add("macvtap: both ways, mergeable, event index", [features] {
+		macvtaps_pass_frames(features | feature::mrg_rxbuf | feature::event_idx);
+	});
+	if (!group.format.legacy())
+		return;
+	group.add("packet socket: both ways, the device's header, legacy",
+		  [] { packet_sockets_pass_frames(feature::device_header, false); });
+	group.add("packet socket: both ways, the socket's header, legacy",
+		  [] { packet_sockets_pass_frames(0, true); });
+	group.add("macvtap: both ways, legacy", [] { macvtaps_pass_frames(0); });
+}
+
 } /* namespace */
 
 int main(int argc, char **argv)
@@ -573,64 +753,17 @@ int main(int argc, char **argv)
 	ktap::Suite suite(argc, argv);
 	device_path = suite.device();
 
-	add_shapes(suite);
-	add_mergeable(suite);
-	add_headers(suite);
-	add_sizes(suite);
-
-	suite.add("TX: no interrupt where the driver wants none",
-		  no_interrupt_is_sent_where_the_driver_wants_none);
-	suite.add("TX: NOTIFY_ON_EMPTY interrupts though the driver wants none",
-		  notify_on_empty_interrupts_though_the_driver_wants_none);
-	suite.add("TX: one interrupt, when the event index is reached",
-		  one_interrupt_comes_when_the_event_index_is_reached);
-	suite.add("kicks for nothing do no harm", kicks_for_nothing_do_no_harm);
-	suite.add("RX: frames wait for buffers and none is lost", frames_wait_for_buffers);
-	suite.add("RX: a frame waits until its buffers suffice",
-		  mergeable_frames_wait_for_enough_buffers);
-	suite.add("RX: a frame longer than its buffer is dropped, the next arrives",
-		  a_frame_longer_than_its_buffer_is_dropped);
-	suite.add_stricter("RX: num_buffers is 1 with VERSION_1 and no mergeable buffers",
-			   "leaves the field as it was",
-			   num_buffers_is_one_where_buffers_are_not_mergeable);
-	suite.add_stricter("counters: tell what passed", "has no counters",
-			   counters_tell_what_passed);
-
-	suite.add("both queues busy at once, flags",
-		  [] { both_queues_are_busy_at_once(feature::version_1); });
-	suite.add("both queues busy at once, event index",
-		  [] { both_queues_are_busy_at_once(feature::version_1 | feature::event_idx); });
-	suite.add("both queues busy at once, event index, mergeable", [] {
-		both_queues_are_busy_at_once(feature::version_1 | feature::event_idx |
-					     feature::mrg_rxbuf);
-	});
-	suite.add("two devices busy at once", two_devices_are_busy_at_once);
-
-	for (const Shape shape : {Shape::one, Shape::header_split, Shape::seventeen})
-		suite.add(std::string("TX: a GSO frame keeps its header, ") + name_of(shape),
-			  [shape] { a_gso_frame_is_sent_with_its_header(shape); });
-	suite.add("RX: a GSO frame keeps its header",
-		  [] { a_gso_frame_is_received_with_its_header(false); });
-	suite.add("RX: a GSO frame keeps its header, mergeable",
-		  [] { a_gso_frame_is_received_with_its_header(true); });
-
-	suite.add("packet socket: both ways, the device's header, VERSION_1", [] {
-		packet_sockets_pass_frames(feature::version_1 | feature::device_header, false);
-	});
-	suite.add("packet socket: both ways, the device's header, legacy",
-		  [] { packet_sockets_pass_frames(feature::device_header, false); });
-	suite.add("packet socket: both ways, the device's header, mergeable", [] {
-		packet_sockets_pass_frames(feature::version_1 | feature::device_header |
-						   feature::mrg_rxbuf | feature::event_idx,
-					   false);
-	});
-	suite.add("packet socket: both ways, the socket's header, legacy",
-		  [] { packet_sockets_pass_frames(0, true); });
-	suite.add("macvtap: both ways, VERSION_1",
-		  [] { macvtaps_pass_frames(feature::version_1); });
-	suite.add("macvtap: both ways, legacy", [] { macvtaps_pass_frames(0); });
-	suite.add("macvtap: both ways, mergeable, event index", [] {
-		macvtaps_pass_frames(feature::version_1 | feature::mrg_rxbuf | feature::event_idx);
-	});
+	for (const Format &format : formats) {
+		Group group(suite, format);
+		add_shapes(group);
+		add_mergeable(group);
+		add_headers(group);
+		add_sizes(group);
+		add_starts(group);
+		add_notifications(group);
+		add_both_busy(group);
+		add_offloads(group);
+		add_backends(group);
+	}
 	return suite.run();
 }

@@ -110,8 +110,11 @@ void every_offered_feature_is_taken()
 		/* LOG_ALL needs a log, ACCESS_PLATFORM an IOTLB: not alone, not here. */
 		if (mask == feature::log_all || bit == 33)
 			continue;
+		/* Newer than VERSION_1, and not without it. */
+		const bool modern = mask == feature::packed || mask == feature::in_order;
 		const int expected = features & mask ? 0 : EOPNOTSUPP;
-		CHECK(device.set_features(mask) == expected, "bit %u", bit);
+		CHECK(device.set_features(mask | (modern ? feature::version_1 : 0)) == expected,
+		      "bit %u", bit);
 	}
 }
 
@@ -139,6 +142,50 @@ void unknown_backend_feature_is_refused()
 	CHECK_ERRNO(device.get_backend_features(features), 0);
 	CHECK_ERRNO(device.set_backend_features(1ULL << 63), EOPNOTSUPP);
 	CHECK_ERRNO(device.set_backend_features(features), 0);
+}
+
+void features_hold_packed_rings_and_in_order()
+{
+	const VhostDevice device(device_path);
+	std::uint64_t features = 0;
+	CHECK_ERRNO(device.get_features(features), 0);
+	CHECK(features & feature::packed);
+	CHECK(features & feature::in_order);
+}
+
+void packed_and_in_order_need_version_1()
+{
+	Live live(device_path);
+	for (const std::uint64_t bits :
+	     {feature::packed, feature::in_order, feature::packed | feature::in_order,
+	      feature::packed | feature::event_idx}) {
+		CHECK(live.rig.device.set_features(bits) == EOPNOTSUPP, "features %#llx",
+		      static_cast<unsigned long long>(bits));
+	}
+	live.pass();
+}
+
+void a_running_rings_format_cannot_be_changed()
+{
+	constexpr std::uint64_t split = feature::version_1;
+	constexpr std::uint64_t packed = feature::version_1 | feature::packed;
+	for (const std::uint64_t features : {split, packed}) {
+		const std::uint64_t other = features == split ? packed : split;
+		Live live(device_path, {.features = features});
+		const VhostDevice &device = live.rig.device;
+		CHECK_ERRNO(device.set_features(other), EBUSY);
+		/* One queue is enough, whichever it is. */
+		for (const unsigned queue : {rx_queue, tx_queue}) {
+			CHECK_ERRNO(device.set_backend(queue, -1), 0);
+			CHECK_ERRNO(device.set_features(other), EBUSY);
+			CHECK_ERRNO(device.set_backend(queue, live.wire.tap.fd()), 0);
+		}
+		CHECK_ERRNO(device.set_features(features | feature::indirect), 0);
+		CHECK_ERRNO(device.set_features(features), 0);
+		live.pass();
+		live.rig.detach();
+		CHECK_ERRNO(device.set_features(other), 0);
+	}
 }
 
 /* --- owner --- */
@@ -266,6 +313,20 @@ void ring_sizes_are_powers_of_two()
 		CHECK(device.set_num(tx_queue, num) == 0, "size %u", num);
 }
 
+/* Owned, and its rings are to be packed. */
+struct PackedOwned : Owned {
+	PackedOwned() { CHECK_ERRNO(set_features(feature::version_1 | feature::packed), 0); }
+};
+
+void packed_ring_sizes_are_any_up_to_32768()
+{
+	const PackedOwned device;
+	for (const unsigned num : {0u, 32769u, 65535u, 65536u, 0x80000000u, 0xffffffffu})
+		CHECK(device.set_num(tx_queue, num) == EINVAL, "size %u", num);
+	for (const unsigned num : {1u, 2u, 3u, 100u, 257u, 32767u, 32768u})
+		CHECK(device.set_num(tx_queue, num) == 0, "size %u", num);
+}
+
 void size_and_base_are_fixed_while_the_queue_runs()
 {
 	Live live(device_path);
@@ -300,6 +361,74 @@ void base_tells_how_far_the_device_came()
 	CHECK_EQUAL(base_of(live.rig.device, rx_queue), live.rig.rx.ring().base());
 }
 
+void packed_base_is_two_positions_that_read_back()
+{
+	const PackedOwned device;
+	/* The next to be fetched in the lower half, the next to be used in the upper one. */
+	for (const unsigned base : {0x80008000u, 0x80028005u, 0x7fff8000u, 0xffff7fffu}) {
+		CHECK_ERRNO(device.set_base(tx_queue, base), 0);
+		CHECK_EQUAL(base_of(device, tx_queue), base);
+	}
+	/* Nothing in the upper half: both are the same. */
+	for (const unsigned base : {0x8000u, 0x8005u, 0x0005u}) {
+		CHECK_ERRNO(device.set_base(tx_queue, base), 0);
+		CHECK_EQUAL(base_of(device, tx_queue), base | base << 16);
+	}
+}
+
+void packed_base_tells_how_far_the_device_came()
+{
+	for (const bool wrap : {true, false}) {
+		Live live(device_path, {.features = feature::version_1 | feature::packed,
+					.size = 100,
+					.first_index = 98,
+					.first_wrap = wrap});
+		live.pass(5);
+		live.rig.detach();
+		const unsigned position = 3 | (wrap ? 0u : 0x8000u);
+		CHECK_EQUAL(base_of(live.rig.device, tx_queue), position | position << 16);
+		/* What waits in the receive ring has not been taken. */
+		CHECK_EQUAL(base_of(live.rig.device, rx_queue), live.rig.rx.ring().base());
+		live.rig.attach(live.wire.tap.fd());
+		live.pass(120);
+	}
+}
+
+/* What was set before the features chose a format may not suit it. */
+void set_ups_that_do_not_suit_the_format_cannot_start()
+{
+	constexpr std::uint64_t split = feature::version_1;
+	constexpr std::uint64_t packed = feature::version_1 | feature::packed;
+	Live live(device_path, {.features = packed});
+	const VhostDevice &device = live.rig.device;
+	const Queue &tx = live.rig.tx;
+	const auto start = [&] { return device.set_backend(tx_queue, live.wire.tap.fd()); };
+	live.pass();
+	live.rig.detach();
+
+	CHECK_ERRNO(device.set_base(tx_queue, 256 | 0x8000), 0);
+	CHECK_ERRNO(start(), EINVAL);
+	CHECK_ERRNO(device.set_base(tx_queue, 0x80008000 | 256 << 16), 0);
+	CHECK_ERRNO(start(), EINVAL);
+
+	CHECK_ERRNO(device.set_num(tx_queue, 100), 0);
+	CHECK_ERRNO(device.set_features(split), 0);
+	CHECK_ERRNO(start(), EINVAL);
+	CHECK_ERRNO(device.set_num(tx_queue, 256), 0);
+	/* A split ring's descriptors may lie anywhere, and its available ring at any even place. */
+	vhost_vring_addr addr = tx.addr();
+	addr.avail_user_addr += 2;
+	CHECK_ERRNO(device.set_addr(addr), 0);
+	CHECK_ERRNO(device.set_features(packed), 0);
+	CHECK_ERRNO(start(), EINVAL);
+
+	/* With the format the positions in both rings went. */
+	live.rig.rx.configure(device);
+	tx.configure(device);
+	live.rig.attach(live.wire.tap.fd());
+	live.pass();
+}
+
 /* --- addresses --- */
 
 void addresses_with_unknown_flags_are_refused()
@@ -327,6 +456,26 @@ void misaligned_addresses_are_refused()
 		addr = good;
 		addr.log_guest_addr += off;
 		CHECK(live.rig.device.set_addr(addr) == EINVAL, "log off by %u", off);
+	}
+	live.pass();
+}
+
+void misaligned_packed_addresses_are_refused()
+{
+	Live live(device_path, {.features = feature::version_1 | feature::packed});
+	const auto offset = [&](auto field, unsigned off) {
+		vhost_vring_addr addr = live.rig.tx.addr();
+		addr.*field += off;
+		return live.rig.device.set_addr(addr);
+	};
+	for (unsigned off = 1; off < 16; ++off)
+		CHECK(offset(&vhost_vring_addr::desc_user_addr, off) == EINVAL,
+		      "descriptors off by %u", off);
+	for (const unsigned off : {1u, 2u, 3u}) {
+		CHECK(offset(&vhost_vring_addr::avail_user_addr, off) == EINVAL,
+		      "driver's events off by %u", off);
+		CHECK(offset(&vhost_vring_addr::used_user_addr, off) == EINVAL,
+		      "device's events off by %u", off);
 	}
 	live.pass();
 }
@@ -397,7 +546,7 @@ void a_ring_moved_while_it_runs_is_read_at_its_new_place()
 	table.set_avail_idx(static_cast<std::uint16_t>(at + 1));
 	tx.kick();
 	check_frame(live.wire.far.receive(), 100, 77);
-	CHECK_EQUAL(tx.ring().table().used_idx(), at);
+	CHECK_EQUAL(tx.split_table().used_idx(), at);
 }
 
 /* --- eventfds --- */
@@ -771,7 +920,7 @@ void bytes_cannot_be_written()
 
 /* --- the orders of real clients --- */
 
-void qemus_order_starts_runs_stops_and_starts()
+void qemus_order_starts_runs_stops_and_starts(std::uint64_t format)
 {
 	const Wire wire;
 	const std::vector<std::byte> header(12);
@@ -779,7 +928,8 @@ void qemus_order_starts_runs_stops_and_starts()
 	memory.add_region(0, 16 << 20);
 	memory.add_region(16 << 20, 1 << 20);
 	const VhostDevice device(device_path);
-	Queue queues[] = {Queue(memory, 0, {}), Queue(memory, 1, {})};
+	const driver::RingConfig config{.packed = (format & feature::packed) != 0};
+	Queue queues[] = {Queue(memory, 0, config), Queue(memory, 1, config)};
 	std::uint64_t features = 0, backend_features = 0;
 
 	/* Init: call and error descriptors before any feature. */
@@ -794,7 +944,7 @@ void qemus_order_starts_runs_stops_and_starts()
 		/* Start. */
 		for (const Queue &queue : queues)
 			CHECK_ERRNO(device.set_call(queue.index(), queue.call_fd()), 0);
-		CHECK_ERRNO(device.set_features(feature::version_1), 0);
+		CHECK_ERRNO(device.set_features(feature::version_1 | format), 0);
 		CHECK_ERRNO(device.get_backend_features(backend_features), 0);
 		CHECK_ERRNO(device.set_backend_features(backend_features), 0);
 		CHECK_ERRNO(device.set_mem_table(mem_table(memory)), 0);
@@ -830,7 +980,7 @@ void qemus_order_starts_runs_stops_and_starts()
 	}
 }
 
-void dpdks_order_restarts_on_one_descriptor()
+void dpdks_order_restarts_on_one_descriptor(std::uint64_t format)
 {
 	const Wire wire;
 	const std::vector<std::byte> header(12);
@@ -838,20 +988,24 @@ void dpdks_order_restarts_on_one_descriptor()
 	memory.add_region(0x7f0000000000, 16 << 20);
 	memory.add_region(0x7f0010000000, 1 << 20);
 	const VhostDevice device(device_path);
-	Queue rx(memory, 0, {}), tx(memory, 1, {});
+	const bool packed = format & feature::packed;
+	Queue rx(memory, 0, {.packed = packed}), tx(memory, 1, {.packed = packed});
 	std::uint64_t features = 0;
 	CHECK_ERRNO(device.set_owner(), 0);
 	CHECK_ERRNO(device.get_features(features), 0);
 	CHECK_ERRNO(device.set_call(0, rx.call_fd()), 0);
 	CHECK_ERRNO(device.set_call(1, tx.call_fd()), 0);
-	CHECK_ERRNO(device.set_features(feature::version_1 | feature::mrg_rxbuf), 0);
+	CHECK_ERRNO(device.set_features(feature::version_1 | feature::mrg_rxbuf | format), 0);
 	for (unsigned round = 0; round < 3; ++round) {
 		CHECK_ERRNO(device.set_mem_table(mem_table(memory)), 0);
-		/* A restarted port has rings that start at 0 again. */
+		/*
+		 * A restarted port has rings that start at 0 again; of a packed one it tells the
+		 * place to fetch from only.
+		 */
 		for (Queue *queue : {&rx, &tx}) {
 			queue->ring().reset();
 			CHECK_ERRNO(device.set_num(queue->index(), 256), 0);
-			CHECK_ERRNO(device.set_base(queue->index(), 0), 0);
+			CHECK_ERRNO(device.set_base(queue->index(), packed ? 0x8000 : 0), 0);
 			CHECK_ERRNO(device.set_addr(queue->addr()), 0);
 			CHECK_ERRNO(device.set_kick(queue->index(), queue->kick_fd()), 0);
 		}
@@ -865,8 +1019,8 @@ void dpdks_order_restarts_on_one_descriptor()
 		}
 		CHECK_ERRNO(device.set_backend(0, -1), 0);
 		CHECK_ERRNO(device.set_backend(1, -1), 0);
-		CHECK_EQUAL(base_of(device, 0), 0);
-		CHECK_EQUAL(base_of(device, 1), 4);
+		CHECK_EQUAL(base_of(device, 0), packed ? 0x80008000 : 0);
+		CHECK_EQUAL(base_of(device, 1), packed ? 0x80048004 : 4);
 	}
 }
 
@@ -908,6 +1062,13 @@ int main(int argc, char **argv)
 		  features_hold_all_that_the_driver_needs);
 	suite.add_stricter("GET_FEATURES: RING_RESET is offered and taken",
 			   "6.1 does not know RING_RESET", features_hold_ring_reset);
+	constexpr const char *no_packed = "knows no packed rings";
+	suite.add_stricter("GET_FEATURES: RING_PACKED and IN_ORDER are offered", no_packed,
+			   features_hold_packed_rings_and_in_order);
+	suite.add_stricter("SET_FEATURES: EOPNOTSUPP for RING_PACKED or IN_ORDER without VERSION_1",
+			   no_packed, packed_and_in_order_need_version_1);
+	suite.add_stricter("SET_FEATURES: EBUSY for another format while a queue runs", no_packed,
+			   a_running_rings_format_cannot_be_changed);
 	suite.add("features: neither word needs an owner", features_need_no_owner);
 	suite.add("SET_FEATURES: takes what is offered, EOPNOTSUPP for every other bit",
 		  every_offered_feature_is_taken);
@@ -932,6 +1093,8 @@ int main(int argc, char **argv)
 		  queue_requests_that_cross_into_nothing_fault);
 	suite.add("SET_VRING_NUM: EINVAL but for powers of two to 32768",
 		  ring_sizes_are_powers_of_two);
+	suite.add_stricter("SET_VRING_NUM: packed rings have any size to 32768", no_packed,
+			   packed_ring_sizes_are_any_up_to_32768);
 	suite.add("SET_VRING_NUM, BASE: EBUSY while the queue runs",
 		  size_and_base_are_fixed_while_the_queue_runs);
 	suite.add("SET_VRING_BASE: 16 bits, read back by GET_VRING_BASE",
@@ -939,9 +1102,16 @@ int main(int argc, char **argv)
 	suite.add("GET_VRING_BASE: tells how far the device came",
 		  base_tells_how_far_the_device_came);
 
+	suite.add_stricter("SET_VRING_BASE: packed rings have two positions", no_packed,
+			   packed_base_is_two_positions_that_read_back);
+	suite.add_stricter("GET_VRING_BASE: tells how far the device came in packed rings",
+			   no_packed, packed_base_tells_how_far_the_device_came);
+
 	suite.add("SET_VRING_ADDR: EOPNOTSUPP for unknown flags",
 		  addresses_with_unknown_flags_are_refused);
 	suite.add("SET_VRING_ADDR: EINVAL for misaligned rings", misaligned_addresses_are_refused);
+	suite.add_stricter("SET_VRING_ADDR: EINVAL for misaligned packed rings", no_packed,
+			   misaligned_packed_addresses_are_refused);
 	suite.add("SET_VRING_ADDR: EINVAL for addresses no process has, on a running queue",
 		  addresses_outside_user_space_are_refused_on_a_running_queue);
 	suite.add("SET_VRING_ADDR: the same addresses again on a running queue",
@@ -1000,6 +1170,8 @@ int main(int argc, char **argv)
 		  closed_descriptors_are_no_backends);
 	suite.add("NET_SET_BACKEND: EFAULT for a queue that is not set up",
 		  a_queue_not_set_up_cannot_start);
+	suite.add_stricter("NET_SET_BACKEND: EINVAL for a set-up that is not the format's",
+			   no_packed, set_ups_that_do_not_suit_the_format_cannot_start);
 	suite.add("NET_SET_BACKEND: EFAULT for a ring in unmapped memory, which can be mended",
 		  a_ring_in_unmapped_memory_cannot_start);
 	suite.add("NET_SET_BACKEND: -1 without a backend, EFAULT without memory",
@@ -1015,9 +1187,13 @@ int main(int argc, char **argv)
 	suite.add("write: EINVAL without an IOTLB", bytes_cannot_be_written);
 
 	suite.add("QEMU's order: start, run, stop, start again",
-		  qemus_order_starts_runs_stops_and_starts);
+		  [] { qemus_order_starts_runs_stops_and_starts(0); });
 	suite.add("DPDK's order: restart on one descriptor with no reset",
-		  dpdks_order_restarts_on_one_descriptor);
+		  [] { dpdks_order_restarts_on_one_descriptor(0); });
+	suite.add_stricter("QEMU's order, packed", no_packed,
+			   [] { qemus_order_starts_runs_stops_and_starts(feature::packed); });
+	suite.add_stricter("DPDK's order, packed", no_packed,
+			   [] { dpdks_order_restarts_on_one_descriptor(feature::packed); });
 	suite.add("vhost_net_test's order: memory before features, one queue live before the other",
 		  vhost_net_tests_order_has_one_queue_live_before_the_other_exists);
 	return suite.run();

@@ -10,6 +10,7 @@ Device::Device(vna_env *env, const vna_config &config) : env_(env), config_(conf
 {
 	queues_[VNA_VHOST_NET_VQ_RX].batch_limit = config.rx_batch;
 	queues_[VNA_VHOST_NET_VQ_TX].batch_limit = config.tx_batch;
+	queues_[VNA_VHOST_NET_VQ_TX].ring().set_transmits(true);
 }
 
 Device::~Device()

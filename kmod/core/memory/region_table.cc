@@ -9,15 +9,14 @@ namespace {
 
 // Heap sort by start, then by place in @given (kept in Region::user meanwhile):
 // in place, and O(n log n) whatever the order that a user chose.
-struct BeforeBy {
-	std::span<const vna_vhost_memory_region> given;
+struct Before {
 	bool operator()(const Region &a, const Region &b) const
 	{
 		return a.start != b.start ? a.start < b.start : a.user < b.user;
 	}
 };
 
-template <class Before> void sift(std::span<Region> heap, std::size_t root, const Before &before)
+template <class Less> void sift(std::span<Region> heap, std::size_t root, const Less &before)
 {
 	for (;;) {
 		std::size_t child = 2 * root + 1;
@@ -32,7 +31,7 @@ template <class Before> void sift(std::span<Region> heap, std::size_t root, cons
 	}
 }
 
-template <class Before> void sort(std::span<Region> regions, const Before &before)
+template <class Less> void sort(std::span<Region> regions, const Less &before)
 {
 	for (std::size_t i = regions.size() / 2; i-- > 0;)
 		sift(regions, i, before);
@@ -61,7 +60,7 @@ int RegionTable::make(std::span<const vna_vhost_memory_region> given, RegionTabl
 	for (std::size_t i = 0; i < given.size(); i++)
 		all[i] = {given[i].guest_phys_addr,
 			  given[i].guest_phys_addr + (given[i].memory_size - 1), i};
-	sort(all, BeforeBy{given});
+	sort(all, Before{});
 
 	// Clip each region to what no earlier one holds; drop what nothing is left of.
 	std::size_t kept = 0;
@@ -106,6 +105,15 @@ const Region *RegionTable::find(u64 guest) const
 			high = mid;
 	}
 	return low < all.size() && all[low].start <= guest ? &all[low] : nullptr;
+}
+
+bool Translator::find(u64 guest)
+{
+	const Region *hit = table_ ? table_->find(guest) : nullptr;
+	if (!hit)
+		return false;
+	window_ = {hit->start, hit->last - hit->start + 1, hit->user};
+	return true;
 }
 
 } // namespace vna

@@ -5,6 +5,7 @@
 
 #include <span>
 
+#include "core/base/algorithm.hh"
 #include "core/base/types.hh"
 #include "core/control/vhost_abi.h"
 
@@ -52,19 +53,41 @@ public:
 	// not in the table.  [@guest, @guest + @len) must not wrap.
 	[[nodiscard]] u64 run(u64 guest, u64 len, u64 &user)
 	{
-		if (!hit_ || guest < hit_->start || guest > hit_->last) {
-			hit_ = table_ ? table_->find(guest) : nullptr;
-			if (!hit_)
-				return 0;
-		}
-		const u64 beyond = hit_->last - guest; // no +1: might be 2^64
-		user = hit_->user + (guest - hit_->start);
-		return len - 1 <= beyond ? len : beyond + 1;
+		if (guest - window_.start >= window_.bytes && !find(guest))
+			return 0;
+		const u64 offset = guest - window_.start;
+		user = window_.user + offset;
+		return min(len, window_.bytes - offset);
+	}
+	// The user address of [@guest, @guest + @len), which may be anything.  False:
+	// not all in the region found last, empty, or wrapping.
+	[[nodiscard]] bool whole(u64 guest, u64 len, u64 &user) const
+	{
+		return window_.map(guest, len, user);
 	}
 
+	// The region found last, empty at first: none spans 2^64 bytes.
+	struct Window {
+		u64 start = 0;
+		u64 bytes = 0;
+		u64 user = 0;
+		// As whole().
+		[[nodiscard]] bool map(u64 guest, u64 len, u64 &at) const
+		{
+			const u64 offset = guest - start;
+			if (offset >= bytes || len - 1 >= bytes - offset)
+				return false;
+			at = user + offset;
+			return true;
+		}
+	};
+	[[nodiscard]] const Window &window() const { return window_; }
+
 private:
+	[[nodiscard]] bool find(u64 guest);
+
 	const RegionTable *table_ = nullptr;
-	const Region *hit_ = nullptr;
+	Window window_;
 };
 
 } // namespace vna

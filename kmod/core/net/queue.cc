@@ -9,7 +9,9 @@ u32 Queue::fetch(u32 max, Weight &weight)
 	const u32 n = ring().fetch(batch, max);
 	if (n)
 		counters.add(Count::batches);
-	weight.add_segments(batch.segments() - before);
+	// A chain that did not fit was walked too.
+	weight.add_segments((batch.out_of_room() ? BufferBatch::capacity : batch.segments()) -
+			    before);
 	return n;
 }
 

@@ -81,6 +81,10 @@ public:
 	// Transmit: what one call to the backend carries.
 	std::array<vna_tx_frame, VNA_MAX_BATCH> frames;
 
+	// Receive: what one call to the backend fills, and in how many buffers each.
+	std::array<vna_rx_frame, VNA_MAX_BATCH> filling;
+	std::array<u16, VNA_MAX_BATCH> spans;
+
 	// Receive: lengths of the frames the backend has taken, the next one's place.
 	std::array<u32, VNA_MAX_BATCH> lens;
 	u32 taken = 0;
@@ -90,19 +94,5 @@ private:
 	Ring ring_;
 	bool unsignalled_ = false; // completed something since the last interrupt decision
 };
-
-// @segs without their first @bytes: the first one left is cut in place.
-[[nodiscard]] inline std::span<Segment> skip(std::span<Segment> segs, u64 bytes)
-{
-	while (!segs.empty() && bytes >= segs[0].len) {
-		bytes -= segs[0].len;
-		segs = segs.subspan(1);
-	}
-	if (!segs.empty()) {
-		segs[0].addr += bytes;
-		segs[0].len -= bytes;
-	}
-	return segs;
-}
 
 } // namespace vna

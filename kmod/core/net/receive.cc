@@ -7,35 +7,54 @@ namespace vna {
 
 namespace {
 
-enum class Gathered : u8 { enough, too_few, never, malformed };
+enum class Gathered : u8 {
+	enough,
+	too_few, // the driver offers less than the frame needs
+	never, // the frame does not fit into what the driver offers
+	full, // no room in the batch while other frames wait to be written
+	malformed,
+};
 
-// Finds the buffers for @need bytes: @n from the batch's @front on, fetching what
-// is missing.  @never: this frame does not fit into what the driver offers.
-Gathered gather(Queue &q, u32 &front, u32 need, u32 &n, Weight &weight)
+// What a run has in hand.  The batch's buffers are, in this order: completed,
+// found for frames that are to be written next, fetched ahead.
+struct Hand {
+	u32 completed = 0; // buffers
+	u32 found = 0; // buffers
+	u32 frames = 0; // that these buffers are for
+	bool lost = false; // one of those was lost, its buffers are free again
+	Weight weight;
+};
+
+// Finds buffers for the next frame, of @need bytes, fetching what is missing:
+// the first of them is batch[completed + found].
+Gathered gather(Queue &q, Hand &hand, u32 need, u32 &n)
 {
 	u64 bytes = 0;
 	for (n = 0; bytes < need;) {
 		if (n && !q.framing.mergeable)
 			return Gathered::never;
-		if (front + n == q.batch.size()) {
+		const u32 at = hand.completed + hand.found + n;
+		if (at == q.batch.size()) {
 			// As many as there are frames waiting, or as this frame lacks.
 			const u64 each = n ? bytes / n : need;
 			const u64 lacking = (need - bytes + each - 1) / each;
-			const u64 want = lacking + (q.taken - q.next - 1);
+			const u64 want = lacking + (q.taken - q.next - hand.frames - 1);
 			if (!q.fetch(static_cast<u32>(min<u64>(want, q.batch_limit)),
-				     weight)) {
+				     hand.weight)) {
 				if (q.ring().error() != RingError::none)
 					return Gathered::malformed;
 				if (!q.batch.out_of_room())
 					return Gathered::too_few;
-				if (!front)
+				if (hand.frames)
+					return Gathered::full;
+				if (!hand.completed)
 					return Gathered::never; // too many pieces for a frame
-				q.batch.drop_front(front);
-				front = 0;
+				q.batch.drop_front(hand.completed);
+				hand.completed = 0;
 				continue;
 			}
 		}
-		const Buffer &buffer = q.batch[front + n];
+		const Buffer &buffer = q.batch[at];
 		if (buffer.readable) {
 			q.ring().fail(RingError::readable_on_receive);
 			return Gathered::malformed;
@@ -46,59 +65,84 @@ Gathered gather(Queue &q, u32 &front, u32 need, u32 &n, Weight &weight)
 	return Gathered::enough;
 }
 
-// Writes @len bytes at @offset of the memory that @segs describe.
-bool write_at(std::span<const Segment> segs, u64 offset, const void *from, u32 len)
+// Finds buffers for the frames that were taken, until one finds none: why.
+Gathered gather_all(Queue &q, Hand &hand)
 {
-	const auto *bytes = static_cast<const u8 *>(from);
-	for (const Segment &s : segs) {
-		if (offset >= s.len) {
-			offset -= s.len;
-			continue;
-		}
-		const u32 n = static_cast<u32>(min<u64>(len, s.len - offset));
-		if (vna_env_copy_to_user(s.addr + offset, bytes, n))
-			return false;
-		bytes += n;
-		len -= n;
-		offset = 0;
-		if (!len)
-			return true;
+	Weight planned = hand.weight; // with those found here
+	hand.found = hand.frames = 0;
+	while (q.next + hand.frames < q.taken && !planned.exceeded()) {
+		const u32 need = q.lens[q.next + hand.frames] + q.framing.header;
+		u32 n;
+		const Gathered result = gather(q, hand, need, n);
+		if (result != Gathered::enough)
+			return result;
+		const auto segs = q.batch.segments(hand.completed + hand.found, n);
+		q.filling[hand.frames] = {
+			.segs = segs.data(),
+			.nsegs = static_cast<u32>(segs.size()),
+			.len = need,
+			.header = q.framing.header,
+			.blank = q.framing.own,
+			.num_buffers = static_cast<u16>(q.framing.num_buffers ? n : 0),
+			.result = 0,
+		};
+		q.spans[hand.frames++] = static_cast<u16>(n);
+		hand.found += n;
+		planned.add(need);
 	}
-	return false;
+	return Gathered::enough;
 }
 
-// Receives the next frame into @n buffers from @front on.  False: it is lost.
-bool deliver(Queue &q, u32 front, u32 n, u32 need)
+// Completes the buffers of a frame that was written.  False: the ring failed.
+bool complete(Queue &q, Hand &hand, u32 i)
 {
-	auto segs = q.batch.segments(front, n);
-	const u16 num_buffers = static_cast<u16>(n);
-	bool written = true;
-	u32 len = need;
-	if (q.framing.own) {
-		static constexpr std::array<u8, net_header_mrg_bytes> none{}; // no offload
-		written = write_at(segs, 0, none.data(), q.framing.header);
-		len -= q.framing.header;
+	const u32 n = q.spans[i];
+	u32 left = q.filling[i].len;
+	// The driver sees all of a frame or nothing of it.
+	if (q.ring().shadowed() + n > q.ring().max_shadow && !q.flush())
+		return false;
+	q.counters.add(Count::packets);
+	q.counters.add(Count::bytes, left - q.filling[i].header);
+	for (u32 end = hand.completed + n; hand.completed < end; hand.completed++) {
+		const Buffer &buffer = q.batch[hand.completed];
+		const u32 len = min(left, buffer.writable_len);
+		left -= len;
+		q.complete(buffer, len);
 	}
-	// Before the frame, as its skipping of our header changes the segments.
-	const bool ours_first = q.framing.own && q.framing.num_buffers;
-	if (ours_first)
-		written = written && write_at(segs, net_header_num_buffers, &num_buffers,
-					      sizeof num_buffers);
-	const auto data = q.framing.own ? skip(segs, q.framing.header) : segs;
-	const s32 got = vna_env_backend_receive(q.backend, data.data(),
-						static_cast<u32>(data.size()), len);
-	if (q.framing.num_buffers && !ours_first) // over what the backend wrote there
-		written = written && write_at(segs, net_header_num_buffers, &num_buffers,
-					      sizeof num_buffers);
-	// Someone else may read the backend too, or its header may have another size
-	// than the driver's: what is not the frame that was announced is lost.
-	return written && got >= 0 && static_cast<u32>(got) == len;
+	return true;
+}
+
+// Has the frames written that found buffers.  False: the ring failed.
+bool deliver(Queue &q, Hand &hand)
+{
+	hand.lost = false;
+	if (!hand.frames)
+		return true;
+	const u32 done = vna_env_backend_receive(q.backend, q.filling.data(), hand.frames);
+	q.next += done;
+	for (u32 i = 0; i < done; i++) {
+		const vna_rx_frame &frame = q.filling[i];
+		hand.weight.add(frame.len);
+		// Someone else may read the backend too, or its header may have another
+		// size than the driver's: what is not the frame that was announced is lost.
+		if (frame.result < 0 || static_cast<u32>(frame.result) != frame.len) {
+			q.counters.add(Count::drop_backend);
+			hand.lost = true;
+		} else if (!complete(q, hand, i)) {
+			return false;
+		}
+	}
+	if (hand.completed == q.batch.size()) {
+		q.batch.clear();
+		hand.completed = 0;
+	}
+	return true;
 }
 
 // Ends a run: what was not used goes back to the ring, what was is shown.
-Outcome end(Queue &q, u32 front, Outcome outcome)
+Outcome end(Queue &q, const Hand &hand, Outcome outcome)
 {
-	q.discard(front);
+	q.discard(hand.completed);
 	return q.flush() ? outcome : Outcome::stopped;
 }
 
@@ -121,40 +165,41 @@ void drop(Queue &q, Count reason)
 Outcome receive(Queue &q)
 {
 	Virtqueue &ring = q.ring();
-	Weight weight;
-	u32 front = 0; // buffers of the batch that are completed
+	Hand hand;
 
 	feed(q);
 	ring.disable_notify();
 	for (;;) {
-		if (weight.exceeded())
-			return end(q, front, Outcome::more);
+		if (hand.weight.exceeded())
+			return end(q, hand, Outcome::more);
 		if (q.next == q.taken) {
 			// A socket gives its frames one by one: not an interrupt for each.
 			if (ring.shadowed() >= q.batch_limit && !q.flush())
-				return end(q, front, Outcome::stopped);
+				return end(q, hand, Outcome::stopped);
 			q.next = 0;
 			q.taken = vna_env_backend_consume(q.backend, q.lens.data(), q.batch_limit);
 			if (!q.taken)
-				return end(q, front, Outcome::idle);
+				return end(q, hand, Outcome::idle);
 		}
-		const u32 frame = q.lens[q.next];
-		const u32 need = frame + q.framing.header;
-		u32 n;
-		switch (gather(q, front, need, n, weight)) {
+		const Gathered gathered = gather_all(q, hand);
+		if (!deliver(q, hand))
+			return end(q, hand, Outcome::stopped);
+		if (hand.lost)
+			continue; // the others find their buffers anew
+		switch (gathered) {
 		case Gathered::enough:
-			break;
+		case Gathered::full:
+			continue;
 		case Gathered::malformed:
-			(void)end(q, front, Outcome::stopped);
+			(void)end(q, hand, Outcome::stopped);
 			return Outcome::stopped;
 		case Gathered::never:
-			q.next++;
-			weight.add(need);
+			hand.weight.add(q.lens[q.next++]);
 			drop(q, Count::drop_buffer);
 			continue;
 		case Gathered::too_few:
-			q.discard(front);
-			front = 0;
+			q.discard(hand.completed);
+			hand.completed = 0;
 			if (!q.flush())
 				return Outcome::stopped;
 			q.starved.store(true, std::memory_order_relaxed);
@@ -165,30 +210,8 @@ Outcome receive(Queue &q)
 			}
 			feed(q);
 			ring.disable_notify();
-			weight.add(0); // an index that goes to and fro must not hold us here
-			continue;
+			hand.weight.add(0); // an index that goes to and fro must not hold us here
 		}
-
-		q.next++;
-		weight.add(need);
-		if (!deliver(q, front, n, need)) {
-			q.counters.add(Count::drop_backend);
-			q.discard(front); // whose segments may have been cut
-			front = 0;
-			continue;
-		}
-		// The driver sees all of a frame or nothing of it.
-		if (ring.shadowed() + n > ring.max_shadow && !q.flush())
-			return end(q, front, Outcome::stopped);
-		u32 left = need;
-		for (u32 i = 0; i < n; i++) {
-			const u32 len = min(left, q.batch[front + i].writable_len);
-			left -= len;
-			q.complete(q.batch[front + i], len);
-		}
-		front += n;
-		q.counters.add(Count::packets);
-		q.counters.add(Count::bytes, frame);
 	}
 }
 

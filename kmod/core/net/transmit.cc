@@ -22,17 +22,33 @@ Verdict judge(const Framing &framing, const Buffer &buffer)
 	return Verdict::send;
 }
 
+// @segs without their first @bytes: the first one left is cut in place.
+[[nodiscard]] std::span<Segment> skip(std::span<Segment> segs, u64 bytes)
+{
+	while (!segs.empty() && bytes >= segs[0].len) {
+		bytes -= segs[0].len;
+		segs = segs.subspan(1);
+	}
+	if (!segs.empty()) {
+		segs[0].addr += bytes;
+		segs[0].len -= bytes;
+	}
+	return segs;
+}
+
 // Describes @buffer for the backend, without the header where that is ours: no
 // offload is offered then, so there is nothing in it to heed.
 vna_tx_frame frame_of(Queue &q, const Buffer &buffer)
 {
 	auto segs = q.batch.segments(buffer);
 	u32 len = buffer.readable_len;
+	u32 header = q.framing.header;
 	if (q.framing.own) {
-		segs = skip(segs, q.framing.header); // judge(): there is more than that
-		len -= q.framing.header;
+		segs = skip(segs, header); // judge(): there is more than that
+		len -= header;
+		header = 0;
 	}
-	return {segs.data(), static_cast<u32>(segs.size()), len, 0};
+	return {segs.data(), static_cast<u32>(segs.size()), len, header, 0};
 }
 
 void count_sent(Queue &q, const vna_tx_frame &frame)
@@ -47,7 +63,7 @@ void count_sent(Queue &q, const vna_tx_frame &frame)
 	if (frame.result < 0)
 		return q.counters.add(Count::drop_backend);
 	q.counters.add(Count::packets);
-	q.counters.add(Count::bytes, frame.len - (q.framing.own ? 0 : q.framing.header));
+	q.counters.add(Count::bytes, frame.len - frame.header);
 }
 
 struct Sent {

@@ -17,8 +17,8 @@ using Segment = vna_segment;
 // in the batch's pool.
 struct Buffer {
 	u16 id; // to be given back: the head's index (split)
-	u16 descs; // descriptors that it takes in the ring itself
 	u16 first; // its first segment
+	u16 descs; // descriptors that it takes in the ring itself
 	u16 readable; // number of device-readable segments
 	u16 writable; // number of device-writable segments
 	u32 readable_len; // bytes
@@ -58,15 +58,55 @@ public:
 			.subspan(begin, last.first + last.readable + last.writable - begin);
 	}
 
-	// For the ring: room for the next chain's segments.
+	// For the ring: room for the next chain's segments, and the chain that is there.
 	[[nodiscard]] std::span<Segment> room() { return std::span(segments_).subspan(used_); }
-	void push(const Buffer &b)
+	void push(u16 id, u16 descs, u16 readable, u16 writable, u32 readable_len,
+		  u32 writable_len)
 	{
-		buffers_[count_++] = b;
-		used_ += b.readable + b.writable;
+		buffers_[count_++] = {id,	static_cast<u16>(used_), descs,	      readable,
+				      writable, readable_len,		 writable_len};
+		used_ += readable + writable;
 	}
-	// Where the next buffer's segments will begin.
-	[[nodiscard]] u16 mark() const { return static_cast<u16>(used_); }
+
+	// For the ring, where chains are of one descriptor each: its own place in the
+	// batch, which the compiler keeps in registers.  Nothing else is to use the
+	// batch before commit().
+	class Singles {
+	public:
+		explicit Singles(BufferBatch &batch)
+			: batch_(batch), segment_(batch.segments_.data() + batch.used_),
+			  buffer_(batch.buffers_.data() + batch.count_), first_(batch.used_)
+		{
+		}
+		// How many may be pushed.
+		[[nodiscard]] u32 room() const
+		{
+			return capacity - (batch_.used_ < batch_.count_ ? batch_.count_ :
+									  batch_.used_);
+		}
+		void push(u16 id, u64 user, u32 len, bool writable)
+		{
+			*segment_++ = {user, len};
+			*buffer_++ = {id,
+				      static_cast<u16>(first_++),
+				      1,
+				      static_cast<u16>(!writable),
+				      writable,
+				      writable ? 0 : len,
+				      writable ? len : 0};
+		}
+		void commit()
+		{
+			batch_.used_ = first_;
+			batch_.count_ = static_cast<u32>(buffer_ - batch_.buffers_.data());
+		}
+
+	private:
+		BufferBatch &batch_;
+		Segment *segment_;
+		Buffer *buffer_;
+		u32 first_; // segments of all buffers
+	};
 
 	// Takes the last @n buffers off.
 	void drop_back(u32 n)

@@ -67,6 +67,17 @@ public:
 		return true;
 	}
 
+	// For whoever fills it by other means: where to, and then that it holds
+	// @n <= capacity from @i on.
+	[[nodiscard]] Desc *data() { return copy_.data(); }
+	void loaded(u32 i, u32 n)
+	{
+		first_ = i;
+		held_ = n;
+	}
+	// How many it holds from @i on.
+	[[nodiscard]] u32 held(u32 i) const { return holds(i) ? held_ - (i - first_) : 0; }
+
 private:
 	u32 first_ = 0;
 	u32 held_ = 0;
@@ -74,42 +85,37 @@ private:
 };
 
 // Turns a chain's descriptors into segments, and checks the rules that hold for
-// every chain, whatever the ring's format.
+// every chain, whatever the ring's format.  Small and by value, for the compiler
+// to keep it in registers.
 class ChainBuilder {
 public:
-	ChainBuilder(Translator &translate, std::span<Segment> room)
-		: translate_(translate), begin_(room.data()), at_(begin_),
-		  end_(begin_ + room.size())
+	explicit ChainBuilder(std::span<Segment> room)
+		: begin_(room.data()), at_(begin_), end_(begin_ + room.size())
 	{
 	}
 
 	// Translates one descriptor which points to memory.
-	[[nodiscard]] RingError add(u64 addr, u32 len, bool writable)
+	[[nodiscard, gnu::always_inline]] RingError add(Translator &translate, u64 addr, u32 len,
+							bool writable)
 	{
-		const RingError error = check(addr, len);
-		if (error != RingError::none)
-			return error;
 		if (writable) {
-			if (!writable_)
-				readable_bytes_ = bytes_, writable_ = at_;
+			if (!writable_) {
+				writable_ = at_;
+				readable_bytes_ = bytes_;
+			}
 		} else if (writable_) {
 			return RingError::readable_after_writable; // 2.7.4.2, 2.8.17
 		}
 		bytes_ += len;
-		if (bytes_ > UINT32_MAX) // before it could wrap: each adds less than 2^32
-			return RingError::chain_too_big; // 2.7.5.2
-		for (u64 left = len;;) {
-			if (at_ == end_)
-				return RingError::too_many_segments;
-			const u64 n = translate_.run(addr, left, at_->addr);
-			if (!n)
-				return RingError::address_unmapped;
-			at_++->len = n;
-			left -= n;
-			if (!left)
-				return RingError::none;
-			addr += n;
+		u64 user;
+		if (at_ != end_ && translate.whole(addr, len, user)) [[likely]] {
+			*at_++ = {user, len};
+			return RingError::none;
 		}
+		Segment *at = at_; // a member's address would keep it out of registers
+		const RingError error = add_pieces(translate, addr, len, at, end_);
+		at_ = at;
+		return error;
 	}
 
 	// The rules for any range of guest memory that a descriptor names.
@@ -122,26 +128,47 @@ public:
 		return RingError::none;
 	}
 
-	// The chain, with @descs descriptors in the ring itself; its first segment is
-	// the batch's @first.
-	[[nodiscard]] Buffer finish(u16 id, u16 descs, u16 first) const
+	// Appends the chain, with @descs descriptors in the ring itself, to the batch
+	// whose room it was given.
+	[[nodiscard, gnu::always_inline]] RingError finish(BufferBatch &batch, u16 id,
+							   u32 descs) const
 	{
+		// 64 bits hold it: at most 65536 + 32768 additions of 2^32.
+		if (bytes_ > UINT32_MAX)
+			return RingError::chain_too_big; // 2.7.5.2
 		const Segment *split = writable_ ? writable_ : at_;
-		const u32 readable = static_cast<u32>(writable_ ? readable_bytes_ : bytes_);
-		return {id,
-			descs,
-			first,
-			static_cast<u16>(split - begin_),
-			static_cast<u16>(at_ - split),
-			readable,
-			static_cast<u32>(bytes_) - readable};
+		const u64 readable = writable_ ? readable_bytes_ : bytes_;
+		batch.push(id, static_cast<u16>(descs), static_cast<u16>(split - begin_),
+			   static_cast<u16>(at_ - split), static_cast<u32>(readable),
+			   static_cast<u32>(bytes_ - readable));
+		return RingError::none;
 	}
 
 private:
-	Translator &translate_;
-	Segment *const begin_;
+	// What is wrong with it, or in several regions, or in another than the last.
+	[[nodiscard, gnu::noinline]] static RingError
+	add_pieces(Translator &translate, u64 addr, u32 len, Segment *&at, const Segment *end)
+	{
+		const RingError error = check(addr, len);
+		if (error != RingError::none)
+			return error;
+		for (u64 left = len;;) {
+			if (at == end)
+				return RingError::too_many_segments;
+			const u64 n = translate.run(addr, left, at->addr);
+			if (!n)
+				return RingError::address_unmapped;
+			at++->len = n;
+			left -= n;
+			if (!left)
+				return RingError::none;
+			addr += n;
+		}
+	}
+
+	Segment *begin_;
 	Segment *at_; // the next one to be written
-	Segment *const end_;
+	const Segment *end_;
 	Segment *writable_ = nullptr; // the first that is
 	u64 bytes_ = 0;
 	u64 readable_bytes_ = 0;

@@ -21,8 +21,7 @@ public:
 	void disable_notify() override;
 
 	// Bits 0-14 and 15: index and wrap counter of the next descriptor to fetch;
-	// 16-30 and 31: of the next to use.  An upper half of 0 means that both are the
-	// same: DPDK's virtio-user gives the lower half alone.
+	// 16-30 and 31: of the next to use.
 	[[nodiscard]] u32 base() const override { return avail_.bits() | used_.bits() << 16; }
 	void set_base(u32 base) override;
 	[[nodiscard]] bool base_ok(u32) const override { return true; }
@@ -66,6 +65,8 @@ private:
 			wrap ^= n > index;
 			index = static_cast<u16>(n > index ? index + size - n : index - n);
 		}
+		// On a circle of two rounds, one for each value of the wrap counter.
+		[[nodiscard]] u32 on_circle(u32 size) const { return index + (wrap ? size : 0); }
 		// The flags that mark a descriptor there as available, or as used.
 		[[nodiscard]] u16 available() const
 		{
@@ -73,6 +74,7 @@ private:
 		}
 		[[nodiscard]] u16 used() const { return wrap ? available_mask : 0; }
 	};
+	static constexpr u32 chain_window = 16; // descriptors copied ahead in a list
 	static constexpr u16 available_mask = PackedDescriptor::f_avail | PackedDescriptor::f_used;
 
 	[[nodiscard]] u64 slot(u32 index) const
@@ -80,9 +82,11 @@ private:
 		return setup_.at.desc + sizeof(PackedDescriptor) * index;
 	}
 	[[nodiscard]] RingError look(Position at, u32 want);
+	[[nodiscard]] u32 singles(BufferBatch &batch, u32 max);
 	[[nodiscard]] RingError chain(BufferBatch &batch);
-	[[nodiscard]] RingError indirect(const PackedDescriptor &ref, ChainBuilder &builder);
-	[[nodiscard]] bool write_used(Position at, const UsedBuffer &used);
+	[[nodiscard]] RingError indirect(const PackedDescriptor &ref, BufferBatch &batch);
+	[[nodiscard]] static u64 used_word(const UsedBuffer &used, u16 flags);
+	[[nodiscard]] bool write_used(Position at);
 	[[nodiscard]] bool set_device_event(u16 flags);
 
 	Position avail_; // the next descriptor to fetch
@@ -93,9 +97,13 @@ private:
 	u16 device_flags_ = 0; // of the device event suppression, as last written
 
 	// What a fetch copied; of no use after it.
-	std::array<u16, DescriptorWindow<PackedDescriptor>::capacity> flags_;
-	DescriptorWindow<PackedDescriptor> ring_;
+	DescriptorWindow<PackedDescriptor> ring_; // by Position::on_circle()
 	IndirectTable<PackedDescriptor> indirect_;
+
+	// What a publish writes at a time: places in the ring, in bytes, and words.
+	static constexpr u32 words_per_write = 64;
+	std::array<u32, words_per_write> places_;
+	std::array<u64, words_per_write> words_;
 };
 
 } // namespace vna

@@ -32,8 +32,13 @@ public:
 		queue_->set_up(setup);
 		queue_->set_features(features);
 	}
-	// As it was made.
-	void reset() { make(Features()); }
+	// As it was made, for the same direction.
+	void reset()
+	{
+		const bool transmits = queue_->setup().transmits;
+		make(Features());
+		queue_->set_transmits(transmits);
+	}
 
 private:
 	// Neither format has anything to destroy.

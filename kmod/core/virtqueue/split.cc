@@ -44,29 +44,33 @@ void SplitQueue::set_base(u32 base)
 	avail_ = last_avail_;
 }
 
-// Reads the available index.  False: an error.
-bool SplitQueue::look(u32 &available)
+// Reads the available index.
+RingError SplitQueue::look()
 {
 	u16 index;
 	if (vna_env_get_u16(&index, setup_.at.driver + avail_idx))
-		return failed(RingError::ring_fault);
+		return RingError::ring_fault;
 	if (static_cast<u16>(index - last_avail_) > size())
-		return failed(RingError::avail_index_jump);
+		return RingError::avail_index_jump;
 	avail_ = index;
-	available = static_cast<u16>(index - last_avail_);
 	// Entries and descriptors are read after the index which covers them; pairs
 	// with the driver's barrier before it moves the index (2.7.13.3.1).
 	std::atomic_thread_fence(std::memory_order_acquire);
-	return true;
+	return RingError::none;
 }
 
 u32 SplitQueue::fetch(BufferBatch &batch, u32 max)
 {
-	u32 available = static_cast<u16>(avail_ - last_avail_);
-	if (available < max && !look(available))
-		return 0;
-	max = min(max, available);
 	batch.set_out_of_room(false);
+	RingError looked = RingError::none;
+	if (static_cast<u16>(avail_ - last_avail_) < max)
+		looked = look();
+	max = min<u32>(max, static_cast<u16>(avail_ - last_avail_));
+	if (!max) { // else those come first that the index covered before
+		if (looked != RingError::none)
+			error_ = looked;
+		return 0;
+	}
 
 	// What was copied before the index moved may have changed since.
 	table_.forget();
@@ -80,20 +84,16 @@ u32 SplitQueue::fetch(BufferBatch &batch, u32 max)
 			error = RingError::ring_fault;
 			break;
 		}
-		for (u32 i = 0; i < n; i++) {
-			const u16 head = heads_[i];
-			if (head >= size())
-				error = RingError::head_out_of_ring;
-			else if (batch.full())
-				error = RingError::too_many_segments;
-			else if (!table_.holds(head))
-				error = copy_ahead(std::span(heads_).subspan(i, n - i));
-			if (error == RingError::none)
-				error = chain(head, batch);
-			if (error != RingError::none)
-				break;
-			last_avail_++;
-			done++;
+		for (u32 i = 0; i < n && error == RingError::none;) {
+			const auto heads = std::span(heads_).subspan(i, n - i);
+			u32 served = is_single(heads[0]) ? singles(heads, batch) : 0;
+			if (!served) {
+				error = next(heads, batch);
+				served = error == RingError::none;
+			}
+			last_avail_ += static_cast<u16>(served);
+			done += served;
+			i += served;
 		}
 	}
 	if (error == RingError::too_many_segments && batch.size())
@@ -109,51 +109,84 @@ void SplitQueue::discard(BufferBatch &batch, u32 n)
 	last_avail_ -= static_cast<u16>(n);
 }
 
-// Copies the descriptor of the first of @heads, and with it those of the next
-// ones as long as they lie close together: a driver's free list hands them out
-// in runs, up or down.
+// Copies the descriptor of the first of @heads, and with it those of as many of
+// the next ones as lie close together: a driver's free list hands them out in
+// runs, up or down, so the last one tells of those between.
 RingError SplitQueue::copy_ahead(std::span<const u16> heads)
 {
-	u32 low = heads[0], high = low;
-	u32 step = 1; // from one head to the next: the last chain's length, if upwards
-	for (u32 i = 1; i < heads.size(); i++) {
-		const u32 head = heads[i];
-		const u32 lower = min<u32>(low, head), upper = head > high ? head : high;
+	const u32 first = heads[0];
+	for (u32 n = static_cast<u32>(heads.size()); n > 1; n /= 2) {
+		const u32 last = heads[n - 1];
+		const u32 low = min(first, last), high = first ^ last ^ low;
 		// Not where most of what is copied would be for nothing.
-		if (upper - lower >= min(4 * (i + 1), table_.capacity) || head >= size())
-			break;
-		step = head > heads[i - 1] ? head - heads[i - 1] : 1;
-		low = lower;
-		high = upper;
+		if (high - low >= min(4 * n, table_.capacity) || high >= size())
+			continue;
+		// Upwards the last chain goes on, most likely as far as those before.
+		const u32 tail = last > first ? (high - low) / (n - 1) : 1;
+		if (copy(low, min(high - low + tail, size() - low, table_.capacity)) &&
+		    table_.holds(first))
+			return RingError::none;
+		break;
 	}
-	const u32 n = min(high - low + step, size() - low, table_.capacity);
-	const bool copied = copy(low, n) && table_.holds(heads[0]);
-	return copied || copy(heads[0], 1) ? RingError::none : RingError::ring_fault;
+	return copy(first, 1) ? RingError::none : RingError::ring_fault;
+}
+
+// Turns as many of @heads into buffers as are what most are: one descriptor, at
+// hand, in the region that was found last.  Returns how many; what is wrong with
+// the next one, if anything is, next() tells.
+u32 SplitQueue::singles(std::span<const u16> heads, BufferBatch &batch)
+{
+	BufferBatch::Singles out(batch);
+	const Translator::Window memory = setup_.translate.window();
+	const u32 n = min(static_cast<u32>(heads.size()), out.room());
+	u32 i = 0;
+	for (; i < n && table_.holds(heads[i]); i++) {
+		const SplitDescriptor &desc = table_[heads[i]];
+		u64 user;
+		if (desc.flags & (desc_f_indirect | desc_f_next) ||
+		    !memory.map(desc.addr, desc.len, user))
+			break;
+		out.push(heads[i], user, desc.len, desc.flags & desc_f_write);
+	}
+	out.commit();
+	return i;
+}
+
+// Turns the first of @heads into a buffer, whatever it is.
+RingError SplitQueue::next(std::span<const u16> heads, BufferBatch &batch)
+{
+	if (heads[0] >= size())
+		return RingError::head_out_of_ring;
+	if (batch.full())
+		return RingError::too_many_segments;
+	if (!table_.holds(heads[0])) {
+		const RingError error = copy_ahead(heads);
+		if (error != RingError::none)
+			return error;
+	}
+	return chain(heads[0], batch);
 }
 
 // Turns the chain at @head, whose first descriptor table_ holds, into a buffer.
 RingError SplitQueue::chain(u16 head, BufferBatch &batch)
 {
-	ChainBuilder builder(setup_.translate, batch.room());
+	ChainBuilder builder(batch.room());
 	u32 at = head;
 	for (u32 walked = 1;; walked++) {
 		const SplitDescriptor &desc = table_[at];
-		RingError error;
 		if (desc.flags & desc_f_indirect) {
 			if (!indirect_ok_)
 				return RingError::indirect_not_negotiated; // 2.7.5.3.1
 			if (desc.flags & desc_f_next)
 				return RingError::indirect_with_next; // 2.7.5.3.1
-			error = indirect(desc, builder);
-		} else {
-			error = builder.add(desc.addr, desc.len, desc.flags & desc_f_write);
+			return indirect(desc, builder, head, walked, batch);
 		}
+		const RingError error = builder.add(setup_.translate, desc.addr, desc.len,
+				    desc.flags & desc_f_write);
 		if (error != RingError::none)
 			return error;
-		if (!(desc.flags & desc_f_next)) {
-			batch.push(builder.finish(head, static_cast<u16>(walked), batch.mark()));
-			return RingError::none;
-		}
+		if (!(desc.flags & desc_f_next))
+			return builder.finish(batch, head, walked);
 		at = desc.next;
 		if (at >= size())
 			return RingError::next_out_of_table;
@@ -164,24 +197,30 @@ RingError SplitQueue::chain(u16 head, BufferBatch &batch)
 	}
 }
 
-RingError SplitQueue::indirect(const SplitDescriptor &ref, ChainBuilder &builder)
+// Ends the chain with what the table of its last descriptor, @ref, has.  A builder
+// by value can stay in registers.
+RingError SplitQueue::indirect(const SplitDescriptor &ref, ChainBuilder builder, u16 head,
+			       u32 walked, BufferBatch &batch)
 {
 	RingError error = indirect_.open(setup_.translate, ref.addr, ref.len);
 	u32 at = 0;
-	for (u32 walked = 1; error == RingError::none; walked++) {
+	for (u32 entries = 1; error == RingError::none; entries++) {
 		const SplitDescriptor *desc;
 		error = indirect_.get(at, desc);
 		if (error != RingError::none)
 			break;
 		if (desc->flags & desc_f_indirect)
 			return RingError::indirect_nested; // 2.7.5.3.1
-		error = builder.add(desc->addr, desc->len, desc->flags & desc_f_write);
-		if (!(desc->flags & desc_f_next) || error != RingError::none)
+		error = builder.add(setup_.translate, desc->addr, desc->len,
+				    desc->flags & desc_f_write);
+		if (error != RingError::none)
 			break;
+		if (!(desc->flags & desc_f_next))
+			return builder.finish(batch, head, walked);
 		at = desc->next;
 		if (at >= indirect_.count())
 			return RingError::next_out_of_table;
-		if (walked == indirect_.count())
+		if (entries == indirect_.count())
 			return RingError::chain_too_long;
 	}
 	return error;

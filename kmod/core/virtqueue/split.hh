@@ -49,14 +49,23 @@ private:
 	static constexpr u32 chain_window = 4; // descriptors copied ahead in a chain
 
 	[[nodiscard]] u32 slot(u16 index) const { return index & (size() - 1); }
-	[[nodiscard]] bool look(u32 &available);
+	[[nodiscard]] RingError look();
 	[[nodiscard]] bool copy(u32 i, u32 n)
 	{
 		return table_.load(setup_.at.desc + sizeof(SplitDescriptor) * i, i, n);
 	}
 	[[nodiscard]] RingError copy_ahead(std::span<const u16> heads);
+	// Whether the chain at @head, if it is at hand, is one descriptor to memory.
+	[[nodiscard]] bool is_single(u16 head) const
+	{
+		return table_.holds(head) &&
+		       !(table_[head].flags & (desc_f_indirect | desc_f_next));
+	}
+	[[nodiscard]] u32 singles(std::span<const u16> heads, BufferBatch &batch);
+	[[nodiscard]] RingError next(std::span<const u16> heads, BufferBatch &batch);
 	[[nodiscard]] RingError chain(u16 head, BufferBatch &batch);
-	[[nodiscard]] RingError indirect(const SplitDescriptor &ref, ChainBuilder &builder);
+	[[nodiscard]] RingError indirect(const SplitDescriptor &ref, ChainBuilder builder, u16 head,
+					 u32 walked, BufferBatch &batch);
 	[[nodiscard]] bool set_used_flags();
 	[[nodiscard]] bool set_avail_event(u16 index);
 

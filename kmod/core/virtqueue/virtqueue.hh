@@ -66,9 +66,11 @@ public:
 	// publish(); shadowed() must be below max_shadow.
 	void complete(const Buffer &buffer, u32 len)
 	{
-		shadow_[shadowed_] = {buffer.id, len};
-		slots_[shadowed_++] = buffer.descs;
-		receives_ |= buffer.writable != 0;
+		// By pointer: the bound is the caller's, and this is once a packet.
+		const u32 i = shadowed_++;
+		shadow_.data()[i] = {buffer.id, len};
+		slots_.data()[i] = buffer.descs;
+		receives_ |= buffer.writable;
 	}
 	// How many are completed and not published.
 	[[nodiscard]] u32 shadowed() const { return shadowed_; }
@@ -118,6 +120,8 @@ public:
 	[[nodiscard]] u32 size() const { return setup_.size; }
 	void set_addresses(const RingAddresses &at) { setup_.at = at; }
 	[[nodiscard]] const RingAddresses &addresses() const { return setup_.at; }
+	// Whether the device only reads what buffers hold.
+	void set_transmits(bool transmits) { setup_.transmits = transmits; }
 	void set_memory(const RegionTable *table) { setup_.translate = Translator(table); }
 	void set_features(Features features)
 	{
@@ -131,6 +135,7 @@ public:
 	struct Setup {
 		RingAddresses at;
 		u32 size = 1; // as vhost_vq_reset() has it
+		bool transmits = false;
 		Features features;
 		Translator translate;
 	};
@@ -167,21 +172,30 @@ protected:
 		       failed(RingError::ring_fault);
 	}
 
-	// Whether one entry may stand for all that is shadowed (2.7.9, 2.8.9).  Not
+	// @words to @places, in bytes behind @to, all within @span bytes.
+	[[nodiscard]] bool put(u64 to, u64 span, std::span<const u32> places,
+			       std::span<const u64> words)
+	{
+		return !vna_env_scatter_u64(to, span, places.data(), words.data(),
+					    static_cast<u32>(words.size())) ||
+		       failed(RingError::ring_fault);
+	}
+
+	// Whether one entry may stand for all that is shadowed (2.7.9, 2.8.8).  Not
 	// where buffers were written to: their lengths differ, and drivers such as
 	// DPDK's read an entry for each.
 	[[nodiscard]] bool one_for_all() const { return in_order_ && !receives_; }
 	void published()
 	{
 		shadowed_ = 0;
-		receives_ = false;
+		receives_ = 0;
 	}
 
 	Setup setup_;
 	bool event_idx_ = false;
 	bool indirect_ok_ = false;
 	bool in_order_ = false;
-	bool receives_ = false; // whether a shadowed buffer has a writable part
+	u16 receives_ = 0; // nonzero if a shadowed buffer has a writable part
 	RingError error_ = RingError::none;
 	u32 shadowed_ = 0;
 	std::array<UsedBuffer, max_shadow> shadow_;

@@ -9,7 +9,8 @@ namespace vna::driver
 SplitRing::SplitRing(GuestMemory &memory, const SplitConfig &config)
     : table_(memory, config.size, config.region),
       indirect_(memory, config.size, config.indirect_entries, config.region),
-      event_idx_(config.event_idx), heads_(config.size), next_(config.size)
+      event_idx_(config.event_idx), in_order_(config.in_order), outstanding_(config.size),
+      next_(config.size)
 {
 	reset(config.first_index);
 }
@@ -28,11 +29,13 @@ void SplitRing::reset(std::uint16_t index)
 
 	for (unsigned i = 0; i < size; ++i)
 		next_[i] = static_cast<std::uint16_t>((i + 1) % size);
-	heads_.assign(size, Head{});
+	outstanding_.clear();
+	/* In order, too, the first descriptor is that at offset 0, wherever the index starts. */
 	free_head_ = 0;
 	free_count_ = size;
-	outstanding_ = 0;
+	shown_ = next_token_;
 	avail_ = published_ = kicked_ = last_used_ = index;
+	batch_left_ = 0;
 }
 
 unsigned SplitRing::take_free()
@@ -85,8 +88,10 @@ std::optional<Token> SplitRing::add(std::span<const Segment> chain, const AddOpt
 	if (options.indirect)
 		fill_indirect(take_free(), chain.subspan(direct));
 
-	heads_[head] = {next_token_, static_cast<unsigned>(needed)};
-	++outstanding_;
+	std::uint32_t writable = 0;
+	for (const Segment &segment : chain)
+		writable += segment.writable ? segment.len : 0;
+	outstanding_.add(head, {next_token_, static_cast<unsigned>(needed), writable});
 	/* §2.7.13.2: the entry is invisible until the index moves in publish(). */
 	table_.set_avail_entry(avail_++, static_cast<std::uint16_t>(head));
 	return next_token_++;
@@ -96,6 +101,7 @@ unsigned SplitRing::publish()
 {
 	const auto count = static_cast<std::uint16_t>(avail_ - published_);
 	published_ = avail_;
+	shown_ = next_token_;
 	/* §2.7.13.3. Release: the device that sees the index sees entries and descriptors. */
 	table_.set_avail_idx(published_);
 	return count;
@@ -122,30 +128,50 @@ bool SplitRing::has_used() const
 	return table_.used_idx() != last_used_;
 }
 
-void SplitRing::give_back(unsigned head)
+Used SplitRing::take(unsigned head, std::uint32_t len)
 {
-	/* The chain is still linked in next_: put it in front of the free list. */
-	unsigned last = head;
-	for (unsigned i = 1; i < heads_[head].descriptors; ++i)
-		last = next_[last];
-	next_[last] = static_cast<std::uint16_t>(free_head_);
-	free_head_ = head;
-	free_count_ += heads_[head].descriptors;
-	--outstanding_;
-	heads_[head] = {};
+	const Outstanding::Buffer buffer = outstanding_.remove(head);
+	/*
+	 * The chain is still linked in next_: put it in front of the free list. In order the list
+	 * is the table itself, round and round (§2.7.5), and the chain lies at its end already.
+	 */
+	if (!in_order_) {
+		unsigned last = head;
+		for (unsigned i = 1; i < buffer.descriptors; ++i)
+			last = next_[last];
+		next_[last] = static_cast<std::uint16_t>(free_head_);
+		free_head_ = head;
+	}
+	free_count_ += buffer.descriptors;
+	++last_used_;
+	return {buffer.token, len, head};
 }
 
 std::optional<Used> SplitRing::collect()
 {
-	/* Acquire in used_idx(): the entry and the buffer are read after the index. */
-	if (!has_used())
-		return std::nullopt;
-	const vring_used_elem element = table_.used_entry(last_used_++);
-	if (element.id >= table_.size() || heads_[element.id].token == no_token)
-		return Used{no_token, element.len, element.id};
-	const Token token = heads_[element.id].token;
-	give_back(element.id);
-	return Used{token, element.len, element.id};
+	if (!batch_left_) {
+		/* Acquire in used_idx(): the entry and the buffer are read after the index. */
+		const auto ready = static_cast<std::uint16_t>(table_.used_idx() - last_used_);
+		if (!ready)
+			return std::nullopt;
+		const vring_used_elem element = table_.used_entry(last_used_);
+		const bool known = outstanding_.holds(element.id, shown_);
+		batch_left_ = known && in_order_ ? outstanding_.through(element.id) : 1;
+		/* §2.7.9: the index moves by the size of the batch. */
+		if (!known || batch_left_ > ready) {
+			batch_left_ = 0;
+			++last_used_;
+			return Used{no_token, element.len, element.id};
+		}
+		batch_len_ = element.len;
+		if (!in_order_) {
+			batch_left_ = 0;
+			return take(element.id, batch_len_);
+		}
+	}
+	/* §2.7.9: the buffers before the one that was named were used completely. */
+	const unsigned head = outstanding_.first();
+	return take(head, --batch_left_ ? outstanding_[head].writable : batch_len_);
 }
 
 bool SplitRing::enable_notifications(unsigned after)

@@ -5,8 +5,9 @@
  */
 #pragma once
 
-#include "driver_ring.hh"
 #include "indirect_pool.hh"
+#include "outstanding.hh"
+#include "ring_config.hh"
 #include "split_table.hh"
 
 #include <vector>
@@ -14,13 +15,7 @@
 namespace vna::driver
 {
 
-struct SplitConfig {
-	unsigned size = 256;		/* entries, a power of two */
-	bool event_idx = false;		/* VIRTIO_F_EVENT_IDX is negotiated */
-	unsigned indirect_entries = 32; /* descriptors an indirect table may hold; 0: none */
-	std::uint16_t first_index = 0;	/* where both indices start */
-	std::size_t region = 0;		/* of the guest memory that holds ring and tables */
-};
+using SplitConfig = RingConfig;
 
 class SplitRing final : public DriverRing
 {
@@ -37,7 +32,7 @@ public:
 	void disable_notifications() override;
 	unsigned size() const override { return table_.size(); }
 	unsigned free_descriptors() const override { return free_count_; }
-	unsigned outstanding() const override { return outstanding_; }
+	unsigned outstanding() const override { return outstanding_.count(); }
 	RingAreas areas() const override { return table_.areas(); }
 	std::uint32_t base() const override { return last_used_; }
 	void reset(std::uint16_t index = 0) override;
@@ -50,19 +45,15 @@ public:
 	const IndirectPool &indirect() const { return indirect_; }
 
 private:
-	struct Head {
-		Token token = no_token;	  /* no_token: not outstanding */
-		unsigned descriptors = 0; /* that return to the free list with it */
-	};
-
 	unsigned take_free();
 	void fill_indirect(unsigned index, std::span<const Segment> chain);
-	void give_back(unsigned head);
+	Used take(unsigned head, std::uint32_t len);
 
 	SplitTable table_;
 	IndirectPool indirect_;
 	const bool event_idx_;
-	std::vector<Head> heads_;
+	const bool in_order_;
+	Outstanding outstanding_; /* by head */
 
 	/*
 	 * Free list and chains by index, kept apart from the table's next fields: these the
@@ -71,13 +62,16 @@ private:
 	std::vector<std::uint16_t> next_;
 	unsigned free_head_ = 0;
 	unsigned free_count_ = 0;
-	unsigned outstanding_ = 0;
 	Token next_token_ = 0;
+	Token shown_ = 0; /* tokens below it are the device's */
 
 	std::uint16_t avail_ = 0;     /* next entry to fill; ahead of avail->idx until publish */
 	std::uint16_t published_ = 0; /* what avail->idx holds */
 	std::uint16_t kicked_ = 0;    /* published_ when needs_kick() was last asked */
 	std::uint16_t last_used_ = 0; /* next used entry to collect */
+	/* Buffers of a batch that one used entry stood for and that remain, its last one's len. */
+	unsigned batch_left_ = 0;
+	std::uint32_t batch_len_ = 0;
 };
 
 } /* namespace vna::driver */

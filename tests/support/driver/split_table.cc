@@ -60,7 +60,12 @@ void SplitTable::clear()
 void SplitTable::set_desc(unsigned index, Gpa addr, std::uint32_t len, std::uint16_t flags,
 			  std::uint16_t next)
 {
-	desc_[index] = {addr, len, flags, next};
+	/* Atomic, as a device may copy more of the table than chains that it was shown. */
+	vring_desc &desc = desc_[index];
+	store_relaxed(desc.addr, static_cast<__virtio64>(addr));
+	store_relaxed(desc.len, len);
+	store_relaxed(desc.flags, flags);
+	store_relaxed(desc.next, next);
 }
 
 std::uint16_t SplitTable::avail_flags() const

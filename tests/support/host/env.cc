@@ -237,9 +237,17 @@ int vna_env_put_u64(vna_u64 to, vna_u64 value)
 	return Hooks::memory().put_u64(to, value);
 }
 
-int vna_env_gather_u16(vna_u16 *to, vna_u64 from, vna_u32 stride, vna_u32 n)
+int vna_env_copy_available(void *to, vna_u64 from, vna_u32 n, vna_u16 mask, vna_u16 want)
 {
-	return Hooks::memory().gather_u16(to, from, stride, n);
+	return Hooks::memory().copy_available(to, from, n, mask, want);
+}
+
+int vna_env_scatter_u64(vna_u64 to, vna_u64 span, const vna_u32 *at, const vna_u64 *values,
+			vna_u32 n)
+{
+	static_assert(sizeof *values == sizeof(std::uint64_t));
+	return Hooks::memory().scatter_u64(
+		to, span, at, reinterpret_cast<const std::uint64_t *>(values), n);
 }
 
 void vna_env_lock_device(vna_env *env)
@@ -337,10 +345,9 @@ vna_u32 vna_env_backend_consume(vna_backend *backend, vna_u32 *lens, vna_u32 max
 	return Hooks::working(backend, "consume").consume(lens, max);
 }
 
-vna_s32 vna_env_backend_receive(vna_backend *backend, const vna_segment *segs, vna_u32 nsegs,
-				vna_u32 len)
+vna_u32 vna_env_backend_receive(vna_backend *backend, vna_rx_frame *frames, vna_u32 n)
 {
-	return Hooks::working(backend, "receive").receive(segs, nsegs, len);
+	return Hooks::working(backend, "receive").receive(frames, n);
 }
 
 void vna_env_backend_free(vna_backend *backend, vna_u32 n)

@@ -119,33 +119,55 @@ vna_u32 vna_backend::consume(vna_u32 *lens, vna_u32 max)
 	return static_cast<vna_u32>(taken.size());
 }
 
-vna_s32 vna_backend::receive(const vna_segment *segs, vna_u32 nsegs, vna_u32 len)
+vna_u32 vna_backend::receive(vna_rx_frame *frames, vna_u32 n)
 {
 	check_locked("receive");
+	if (!n)
+		trap("receive of no frames");
+	for (vna_u32 i = 0; i < n; i++) {
+		frames[i].result = receive(frames[i]);
+		if (frames[i].result < 0 ||
+		    static_cast<vna_u32>(frames[i].result) != frames[i].len)
+			return i + 1;
+	}
+	return n;
+}
+
+vna_s32 vna_backend::receive(const vna_rx_frame &into)
+{
 	if (taken.empty())
 		trap("receive of a frame that was not taken");
 	const FakeBackend::Frame frame = std::move(taken.front());
 	taken.pop_front();
 	vna_u64 room = 0;
-	for (vna_u32 i = 0; i < nsegs; i++)
-		room += segs[i].len;
-	if (room < len)
-		trap("receive of %u bytes into segments of %llu", len, room);
-	if (nsegs > 1024)
-		trap("receive into %u segments", nsegs);
+	for (vna_u32 i = 0; i < into.nsegs; i++)
+		room += into.segs[i].len;
+	if (room < into.len)
+		trap("receive of %u bytes into segments of %llu", into.len, room);
+	if (into.nsegs > 1024)
+		trap("receive into %u segments", into.nsegs);
 	if (frame.error)
 		return frame.error;
 
-	const std::byte *from = frame.bytes.data();
-	auto left = std::min<vna_u64>(len, frame.bytes.size());
-	for (const vna_segment *s = segs; left; s++) {
+	Bytes bytes = frame.bytes;
+	if (into.blank)
+		bytes.insert(bytes.begin(), into.header, std::byte{0});
+	if (into.num_buffers) {
+		if (into.header != 12)
+			trap("num_buffers in a header of %u bytes", into.header);
+		bytes.at(10) = static_cast<std::byte>(into.num_buffers & 0xff);
+		bytes.at(11) = static_cast<std::byte>(into.num_buffers >> 8);
+	}
+	const std::byte *from = bytes.data();
+	auto left = std::min<vna_u64>(into.len, bytes.size());
+	for (const vna_segment *s = into.segs; left; s++) {
 		const auto n = std::min(left, s->len);
 		if (kernel.memory.copy_out(s->addr, from, n))
 			return -EFAULT;
 		from += n;
 		left -= n;
 	}
-	return static_cast<vna_s32>(frame.bytes.size());
+	return static_cast<vna_s32>(bytes.size());
 }
 
 void vna_backend::free(vna_u32 n)

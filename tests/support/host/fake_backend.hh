@@ -80,7 +80,8 @@ struct vna_backend {
 	int attach();
 	void detach();
 	vna_u32 consume(vna_u32 *lens, vna_u32 max);
-	vna_s32 receive(const vna_segment *segs, vna_u32 nsegs, vna_u32 len);
+	vna_u32 receive(vna_rx_frame *frames, vna_u32 n);
+	vna_s32 receive(const vna_rx_frame &frame);
 	void free(vna_u32 n);
 	vna_u32 send(vna_tx_frame *frames, vna_u32 n);
 	int want_room();

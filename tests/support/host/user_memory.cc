@@ -90,6 +90,11 @@ int UserMemory::check(Access::Kind kind, Address at, std::uint64_t len)
 		records_.push_back({kind, at, len});
 	if (fail_in_ && !--fail_in_)
 		return -EFAULT;
+	return reach(kind, at, len);
+}
+
+int UserMemory::reach(Access::Kind kind, Address at, std::uint64_t len) const
+{
 	if (!ok(at, len) || Range{0, null_pages}.touches(at, len))
 		return -EFAULT;
 	for (const Range &range : faults_) {
@@ -151,10 +156,50 @@ int UserMemory::get_u16(std::uint16_t *to, Address from)
 	return 0;
 }
 
-int UserMemory::gather_u16(std::uint16_t *to, Address from, std::uint32_t stride, std::uint32_t n)
+int UserMemory::copy_available(void *to, Address from, std::uint32_t n, std::uint16_t mask,
+			       std::uint16_t want)
+{
+	constexpr std::uint64_t size = 16, flags_at = 14;
+	accesses_++;
+	if (fail_in_ && !--fail_in_)
+		return -EFAULT;
+	auto *copy = static_cast<std::byte *>(to);
+	std::uint32_t i = 0;
+	bool fault = false;
+	for (; i < n; i++, copy += size) {
+		const Address at = from + size * i;
+		fault = reach(Access::read, at + flags_at, 2);
+		if (fault)
+			break;
+		const std::uint16_t flags =
+			std::atomic_ref(*reinterpret_cast<std::uint16_t *>(at + flags_at))
+				.load(std::memory_order_acquire);
+		done(Access::read, at + flags_at, sizeof flags);
+		if ((flags & mask) != want)
+			break;
+		fault = reach(Access::read, at, flags_at);
+		if (fault)
+			break;
+		std::memcpy(copy, reinterpret_cast<const void *>(at), flags_at);
+		std::memcpy(copy + flags_at, &flags, sizeof flags);
+		done(Access::read, at, flags_at);
+	}
+	// One access, however many it found; or a look at flags that found none.
+	if (recording_ && i)
+		records_.push_back({Access::read, from, size * i});
+	else if (recording_)
+		records_.push_back({Access::read, from + flags_at, 2});
+	return fault && !i ? -EFAULT : static_cast<int>(i);
+}
+
+int UserMemory::scatter_u64(Address to, std::uint64_t span, const std::uint32_t *at,
+			    const std::uint64_t *values, std::uint32_t n)
 {
 	for (std::uint32_t i = 0; i < n; i++) {
-		const int error = get_u16(&to[i], from + std::uint64_t{stride} * i);
+		if (at[i] + sizeof *values > span)
+			trap("a write of 8 bytes at %u of %llu", at[i],
+			     static_cast<unsigned long long>(span));
+		const int error = put_u64(to + at[i], values[i]);
 		if (error)
 			return error;
 	}

@@ -72,7 +72,10 @@ public:
 	int get_u16(std::uint16_t *to, Address from);
 	int put_u16(Address to, std::uint16_t value);
 	int put_u64(Address to, std::uint64_t value);
-	int gather_u16(std::uint16_t *to, Address from, std::uint32_t stride, std::uint32_t n);
+	int copy_available(void *to, Address from, std::uint32_t n, std::uint16_t mask,
+			   std::uint16_t want);
+	int scatter_u64(Address to, std::uint64_t span, const std::uint32_t *at,
+			const std::uint64_t *values, std::uint32_t n);
 	[[nodiscard]] static bool ok(Address at, std::uint64_t len)
 	{
 		return len <= end && at <= end - len;
@@ -98,6 +101,7 @@ private:
 	};
 
 	int check(Access::Kind kind, Address at, std::uint64_t len);
+	[[nodiscard]] int reach(Access::Kind kind, Address at, std::uint64_t len) const;
 	void done(Access::Kind kind, Address at, std::uint64_t len);
 
 	std::vector<Range> allowed_;

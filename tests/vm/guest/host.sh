@@ -9,8 +9,8 @@
 #        |                                             |
 #      tap ------------ DEVICE (vhost=on) ----------- rings
 #
-# A NIC is written as mrg_rxbuf, event_idx and indirect_desc in three digits, then L for a legacy (disable-modern=on)
-# NIC, then :MB where its TCP transfers are to differ in size from the others'.
+# A NIC is written as mrg_rxbuf, event_idx and indirect_desc in three digits, then P for one with packed rings or L for
+# a legacy (disable-modern=on) one, then :MB where its TCP transfers are to differ in size from the others'.
 
 device=/dev/vhost-net-alt
 nics=0
@@ -41,8 +41,19 @@ is_legacy() { # SPEC
 	esac
 }
 
+is_packed() { # SPEC
+	case $1 in
+	???P*) ;;
+	*) false ;;
+	esac
+}
+
 describe() { # SPEC
-	echo "mrg_rxbuf=$(option "$1" 1) event_idx=$(option "$1" 2) indirect_desc=$(option "$1" 3)$(is_legacy "$1" && echo ' legacy')"
+	echo "mrg_rxbuf=$(option "$1" 1) event_idx=$(option "$1" 2) indirect_desc=$(option "$1" 3)$(kind "$1")"
+}
+
+kind() { # SPEC: where it is not an ordinary one, with a space before it
+	if is_packed "$1"; then echo " packed"; elif is_legacy "$1"; then echo " legacy"; fi
 }
 
 # --- the network and the guest --------------------------------------------------------------------------------
@@ -67,8 +78,8 @@ load_module() {
 start_guest() { # SPEC...
 	local i=0 spec nic_args=
 	nics=$#
-	# vhost descriptors are 3 to 9: busybox sh knows single digits only.
-	[ "$nics" -le 7 ] || return
+	# A MAC address and a PCI slot each.
+	[ "$nics" -le 16 ] || return
 	mkfifo "$work/control.in" "$work/control.out" || return
 	: > "$results"
 	cat < "$work/control.out" >> "$results" &
@@ -79,14 +90,16 @@ start_guest() { # SPEC...
 		ip addr add "10.77.$i.1/24" dev "vnat$i" || return
 		ip link set "vnat$i" up || return
 		nic_args="$nic_args -netdev tap,id=net$i,ifname=vnat$i,script=no,downscript=no,vhost=on,vhostfd=$((i + 3))"
-		nic_args="$nic_args -device virtio-net-pci,netdev=net$i,mac=52:54:00:76:6e:0$i,romfile="
+		nic_args="$nic_args -device virtio-net-pci,netdev=net$i,mac=52:54:00:76:6e:$(printf %02x "$i"),romfile="
 		nic_args="$nic_args,mrg_rxbuf=$(option "$spec" 1),event_idx=$(option "$spec" 2)"
 		nic_args="$nic_args,indirect_desc=$(option "$spec" 3)$(is_legacy "$spec" && echo ,disable-modern=on)"
+		nic_args="$nic_args$(is_packed "$spec" && echo ,packed=on)"
 		i=$((i + 1))
 	done
 
 	# The smallest firmware, no ACPI, and the kernel's PVH entry: the quickest way into a guest under TCG.
 	# loglevel=5, warnings and worse: each character on the console is an exit. A panic ends QEMU at once.
+	# A NIC without mrg_rxbuf has 17 MB of buffers, 64 KB each.
 	(
 		i=0
 		while [ $i -lt "$nics" ]; do
@@ -94,7 +107,7 @@ start_guest() { # SPEC...
 			i=$((i + 1))
 		done
 		# shellcheck disable=SC2086 # a list of words
-		exec qemu-system-x86_64 -M pc,acpi=off -bios qboot.rom -accel tcg -cpu qemu64 -m 128M \
+		exec qemu-system-x86_64 -M pc,acpi=off -bios qboot.rom -accel tcg -cpu qemu64 -m 192M \
 			-nodefaults -no-user-config -display none -vga none -no-reboot \
 			-kernel /guest/vmlinux -initrd /guest/initramfs \
 			-append "console=ttyS0 loglevel=5 panic=-1 reboot=t tsc=reliable" \
@@ -170,14 +183,45 @@ speed() {
 
 # --- the device -----------------------------------------------------------------------------------------------
 
-# The guest's view of a NIC's features, one character a bit, bit 0 first: mrg_rxbuf is 15, indirect_desc 28,
-# event_idx 29, VERSION_1 32.
+# What the guest has negotiated for a NIC, from its sysfs: a character a bit, bit 0 first.
+features_of() { # INDEX
+	sed -n "s/^nic $1 .* features //p" "$results"
+}
+
+# The same as people write it, and as the device shows what it was set to.
+word_of() { # BITS
+	echo "$1" | awk '{
+		for (i = length($1); i > 0; i -= 4) {
+			digit = 0
+			for (j = 0; j < 4; j++)
+				digit = digit * 2 + substr($1, i - j, 1)
+			word = word sprintf("%x", digit)
+		}
+		sub(/^0+/, "", word)
+		print "0x" word
+	}'
+}
+
+# Is the guest's mrg_rxbuf 15, event_idx 29, indirect_desc 28, VERSION_1 32 and RING_PACKED 34 what the NIC says, and
+# what the device was told?
 features_are() { # INDEX SPEC
-	local features version=1
+	local features word version=1 packed=0
 	! is_legacy "$2" || version=0
-	features=$(sed -n "s/^nic $1 .* features //p" "$results")
-	[ "$(echo "$features" | cut -c16)$(echo "$features" | cut -c30)$(echo "$features" | cut -c29)$(echo "$features" | cut -c33)" = \
-		"$(echo "$2" | cut -c1-3)$version" ]
+	! is_packed "$2" || packed=1
+	features=$(features_of "$1")
+	[ "$(bits "$features" 15 29 28 32 34)" = "$(echo "$2" | cut -c1-3)$version$packed" ] || return
+	word=$(sed -n 's/^features:[[:space:]]*//p' "/proc/$qemu_pid/fdinfo/$(($1 + 3))")
+	[ -n "$word" ] || [ "$device" = /dev/vhost-net ] || return
+	[ -z "$word" ] || [ $((word >> 15 & 1))$((word >> 29 & 1))$((word >> 28 & 1))$((word >> 32 & 1))$((word >> 34 & 1)) = \
+		"$(echo "$2" | cut -c1-3)$version$packed" ]
+}
+
+bits() { # FEATURES NUMBER...
+	local features=$1 bit
+	shift
+	for bit; do
+		printf %s "$(echo "$features" | cut -c$((bit + 1)))"
+	done
 }
 
 # The sum of a queue's counters whose names match, from the device's fdinfo; - where the device has none.
@@ -215,7 +259,7 @@ table() { # SPEC...
 	for spec; do
 		for queue in rx tx; do
 			printf '%-6s%-13s%-6s%9s%13s%10s%9s%9s%9s\n' "nic$i" \
-				"$(echo "${spec%%:*}" | sed 's/\(.\)\(.\)\(.\)/\1 \2 \3 /; s/L/legacy/; s/ $//')" $queue \
+				"$(echo "$spec" | sed 's/^\(.\)\(.\)\(.\).*/\1 \2 \3/')$(kind "$spec")" $queue \
 				"$(counter $i $queue packets)" "$(counter $i $queue bytes)" "$(counter $i $queue buffers)" \
 				"$(counter $i $queue kicks)" "$(counter $i $queue calls)" \
 				"$(counter $i $queue 'drop_.*|ring_errors')"

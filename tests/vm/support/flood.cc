@@ -51,7 +51,7 @@ GuestFlood::GuestFlood(Rig &rig) : rig_(rig)
 
 void GuestFlood::run()
 {
-	driver::SplitRing &tx = rig_.tx.ring(), &rx = rig_.rx.ring();
+	driver::DriverRing &tx = rig_.tx.ring(), &rx = rig_.rx.ring();
 	tx.disable_notifications();
 	rx.disable_notifications();
 	std::size_t next_frame = 0, next_buffer = 0;
@@ -114,7 +114,7 @@ void GuestFlood::stop()
 
 void GuestFlood::drain()
 {
-	driver::SplitRing &tx = rig_.tx.ring();
+	driver::DriverRing &tx = rig_.tx.ring();
 	wait_until(
 		[&] {
 			while (tx.collect())

@@ -34,15 +34,29 @@ bool wait_for(int fd)
 
 } /* namespace */
 
-Queue::Queue(driver::GuestMemory &memory, unsigned index, const driver::SplitConfig &config)
-    : memory_(memory), index_(index), ring_(memory, config), kick_(new_eventfd()),
-      call_(new_eventfd()), err_(new_eventfd())
+Queue::Queue(driver::GuestMemory &memory, unsigned index, const driver::RingConfig &config)
+    : memory_(memory), index_(index), ring_(driver::make_ring(memory, config)),
+      kick_(new_eventfd()), call_(new_eventfd()), err_(new_eventfd())
 {
+}
+
+driver::SplitTable &Queue::split_table() const
+{
+	auto *split = dynamic_cast<driver::SplitRing *>(ring_.get());
+	CHECK(split);
+	return split->table();
+}
+
+driver::PackedTable &Queue::packed_table() const
+{
+	auto *packed = dynamic_cast<driver::PackedRing *>(ring_.get());
+	CHECK(packed);
+	return packed->table();
 }
 
 vhost_vring_addr Queue::addr() const
 {
-	const driver::RingAreas areas = ring_.areas();
+	const driver::RingAreas areas = ring_->areas();
 	const auto user = [&](driver::Gpa gpa) {
 		return reinterpret_cast<std::uintptr_t>(memory_.at(gpa));
 	};
@@ -57,8 +71,8 @@ vhost_vring_addr Queue::addr() const
 
 void Queue::configure(const VhostDevice &device) const
 {
-	CHECK_ERRNO(device.set_num(index_, ring_.size()), 0);
-	CHECK_ERRNO(device.set_base(index_, ring_.base()), 0);
+	CHECK_ERRNO(device.set_num(index_, ring_->size()), 0);
+	CHECK_ERRNO(device.set_base(index_, ring_->base()), 0);
 	CHECK_ERRNO(device.set_addr(addr()), 0);
 	CHECK_ERRNO(device.set_kick(index_, kick_.get()), 0);
 	CHECK_ERRNO(device.set_call(index_, call_.get()), 0);
@@ -73,29 +87,29 @@ void Queue::kick() const
 
 void Queue::publish()
 {
-	ring_.publish();
-	if (ring_.needs_kick())
+	ring_->publish();
+	if (ring_->needs_kick())
 		kick();
 }
 
 driver::Used Queue::wait_used()
 {
 	for (;;) {
-		if (const auto used = ring_.collect()) {
+		if (const auto used = ring_->collect()) {
 			CHECK(used->token != driver::no_token,
 			      "queue %u: the device used buffer %u, which it does not hold", index_,
 			      used->id);
 			return *used;
 		}
-		if (!ring_.enable_notifications())
+		if (!ring_->enable_notifications())
 			continue;
 		pollfd ready[] = {{call_.get(), POLLIN, 0}, {err_.get(), POLLIN, 0}};
 		const auto wait = std::chrono::milliseconds(patience).count();
 		const int count = poll(ready, 2, static_cast<int>(wait));
 		CHECK(!ready[1].revents, "queue %u: the device reports an error", index_);
 		CHECK(count > 0, "queue %u stalls: %u buffers outstanding, %s", index_,
-		      ring_.outstanding(),
-		      ring_.has_used() ? "used ones without an interrupt" : "none used");
+		      ring_->outstanding(),
+		      ring_->has_used() ? "used ones without an interrupt" : "none used");
 		take(call_.get());
 	}
 }

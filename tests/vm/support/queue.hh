@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * One virtqueue of the device under test: the driver's ring, its three eventfds, and a strict
- * driver's manners. It kicks only when the device asked for it, and looks at the used ring only
+ * driver's manners. It kicks only when the device asked for it, and looks for used buffers only
  * when it was told to or has not yet asked to be told: a lost wake-up on either side is a stall,
  * and a stall fails the test.
  */
 #pragma once
 
+#include "driver/packed_ring.hh"
 #include "driver/split_ring.hh"
 #include "unique_fd.hh"
 #include "vhost_device.hh"
 
 #include <cstdint>
+#include <memory>
 
 namespace vna::vm
 {
@@ -20,10 +22,13 @@ class Queue
 {
 public:
 	/* index is the device's number of the queue. */
-	Queue(driver::GuestMemory &memory, unsigned index, const driver::SplitConfig &config);
+	Queue(driver::GuestMemory &memory, unsigned index, const driver::RingConfig &config);
 
 	unsigned index() const { return index_; }
-	driver::SplitRing &ring() { return ring_; }
+	driver::DriverRing &ring() { return *ring_; }
+	/* The bytes of the ring, whose format the test knows. */
+	driver::SplitTable &split_table() const;
+	driver::PackedTable &packed_table() const;
 	vhost_vring_addr addr() const;
 
 	/* NUM, BASE, ADDR, KICK, CALL, ERR, in the order QEMU has them; each must succeed. */
@@ -51,7 +56,7 @@ public:
 private:
 	const driver::GuestMemory &memory_;
 	unsigned index_;
-	driver::SplitRing ring_;
+	std::unique_ptr<driver::DriverRing> ring_;
 	UniqueFd kick_, call_, err_;
 };
 

@@ -17,19 +17,27 @@ namespace vna::vm
 {
 
 struct RigOptions {
-	/* Feature bits to negotiate; the ring follows event_idx and indirect. */
+	/* Feature bits to negotiate; the ring follows those that are about rings. */
 	std::uint64_t features = feature::version_1;
 	unsigned size = 256;	       /* entries of each ring */
 	std::uint16_t first_index = 0; /* where the rings' indices start */
+	bool first_wrap = true;	       /* and the wrap counters of packed ones */
 	std::uint64_t region_bytes = 16 << 20;
 };
+
+/*
+ * Skips the test where the kernel's own vhost-net does not offer these features, and fails it
+ * where another device does not.
+ */
+void need_features(const VhostDevice &device, const std::string &path, std::uint64_t features);
+void need_features(const std::string &path, std::uint64_t features);
 
 class Rig
 {
 public:
 	static constexpr driver::Gpa first_gpa = 0x100000;
 
-	/* Opens the device, owns it, and sets up all but the backends. */
+	/* Opens the device, owns it, and sets up all but the backends. Needs the features. */
 	Rig(const std::string &path, const RigOptions &options);
 
 	/* Bytes of the header in front of every frame in guest memory. */

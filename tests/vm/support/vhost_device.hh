@@ -27,6 +27,8 @@ inline constexpr std::uint64_t device_header = 1ULL << 27;
 inline constexpr std::uint64_t indirect = 1ULL << 28;
 inline constexpr std::uint64_t event_idx = 1ULL << 29;
 inline constexpr std::uint64_t version_1 = 1ULL << 32;
+inline constexpr std::uint64_t packed = 1ULL << 34;
+inline constexpr std::uint64_t in_order = 1ULL << 35;
 } /* namespace feature */
 
 /* The device's queues: even ones receive, odd ones transmit (guest's view). */

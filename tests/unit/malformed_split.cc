@@ -1,15 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "malformed.hh"
 
-#include <cstring>
-
 namespace vna
 {
+
+void Malformed::make(driver::DriverRing &ring, driver::GuestMemory &guest,
+		     host::UserMemory &memory) const
+{
+	if (split_)
+		split_({{dynamic_cast<driver::SplitRing &>(ring), guest, memory}});
+	else
+		packed_({{dynamic_cast<driver::PackedRing &>(ring), guest, memory}});
+}
+
+std::vector<Malformed> malformed_rings()
+{
+	std::vector<Malformed> all = malformed_split_rings;
+	all.insert(all.end(), malformed_packed_rings.begin(), malformed_packed_rings.end());
+	return all;
+}
 
 namespace
 {
 
-using Target = Malformed::Target;
+using Target = SplitTarget;
 using D = SplitDescriptor;
 constexpr u16 at = Target::at;
 constexpr u16 next = desc_f_next, write = desc_f_write, indirect = desc_f_indirect;
@@ -19,10 +33,8 @@ constexpr u64 no_indirect = feature(VNA_VIRTIO_RING_F_INDIRECT_DESC);
 
 void Target::table(const std::vector<SplitDescriptor> &entries) const
 {
-	const u64 bytes = entries.size() * sizeof(SplitDescriptor);
-	const u64 gpa = guest.allocate(bytes);
-	std::memcpy(guest.at(gpa, bytes), entries.data(), bytes);
-	desc(at, gpa, static_cast<u32>(bytes), indirect);
+	desc(at, place(entries), static_cast<u32>(entries.size() * sizeof(SplitDescriptor)),
+	     indirect);
 }
 
 void Target::expose(u16 head) const
@@ -33,7 +45,7 @@ void Target::expose(u16 head) const
 	table.set_avail_idx(static_cast<u16>(index + 1));
 }
 
-const std::vector<Malformed> malformed_rings = {
+const std::vector<Malformed> malformed_split_rings = {
 	// The available ring (2.7.6).
 	{"index_ahead_by_more_than_the_ring", RingError::avail_index_jump, false, 0,
 	 [](const Target &t) {

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+#include <linux/notifier.h>
+#include <linux/rcupdate.h>
+#include <linux/spinlock.h>
+
+#include "glue/netdev.h"
+
+/* Those which have a device; whoever changes one's dev holds the lock. */
+static LIST_HEAD(holders);
+static DEFINE_SPINLOCK(holders_lock);
+
+static struct net_device *detach(struct vna_netdev *netdev)
+{
+	struct net_device *dev;
+
+	lockdep_assert_held(&holders_lock);
+	dev = rcu_dereference_protected(netdev->dev, true);
+	if (dev) {
+		RCU_INIT_POINTER(netdev->dev, NULL);
+		list_del(&netdev->entry);
+	}
+	return dev;
+}
+
+void vna_netdev_take(struct vna_netdev *netdev, struct net_device *dev)
+{
+	struct net_device *old;
+
+	if (rcu_access_pointer(netdev->dev) == dev)
+		return;
+	spin_lock(&holders_lock);
+	old = detach(netdev);
+	/* It is marked before holders are told, so none comes too late for that. */
+	if (READ_ONCE(dev->reg_state) == NETREG_REGISTERED) {
+		dev_hold(dev);
+		rcu_assign_pointer(netdev->dev, dev);
+		list_add(&netdev->entry, &holders);
+	}
+	spin_unlock(&holders_lock);
+	dev_put(old);
+}
+
+void vna_netdev_drop(struct vna_netdev *netdev)
+{
+	struct net_device *dev;
+
+	spin_lock(&holders_lock);
+	dev = detach(netdev);
+	spin_unlock(&holders_lock);
+	dev_put(dev);
+}
+
+void vna_netdev_count(struct vna_netdev *netdev, unsigned int frames, unsigned int bytes)
+{
+	struct net_device *dev;
+
+	rcu_read_lock();
+	dev = rcu_dereference(netdev->dev);
+	if (dev) {
+		preempt_disable();
+		dev_sw_netstats_tx_add(dev, frames, bytes);
+		preempt_enable();
+	}
+	rcu_read_unlock();
+}
+
+static int netdev_event(struct notifier_block *block, unsigned long event, void *info)
+{
+	struct net_device *dev = netdev_notifier_info_to_dev(info);
+	struct vna_netdev *netdev, *next;
+	unsigned int held = 0;
+
+	if (event != NETDEV_UNREGISTER)
+		return NOTIFY_DONE;
+	spin_lock(&holders_lock);
+	list_for_each_entry_safe(netdev, next, &holders, entry) {
+		if (rcu_access_pointer(netdev->dev) != dev)
+			continue;
+		detach(netdev);
+		held++;
+	}
+	spin_unlock(&holders_lock);
+	if (!held)
+		return NOTIFY_DONE;
+	/* Who is counting still has it: the device waits for our reference only. */
+	synchronize_net();
+	while (held--)
+		dev_put(dev);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block netdev_notifier = {
+	.notifier_call = netdev_event,
+};
+
+int vna_netdev_init(void)
+{
+	return register_netdevice_notifier(&netdev_notifier);
+}
+
+void vna_netdev_exit(void)
+{
+	unregister_netdevice_notifier(&netdev_notifier);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The network device that a tap's frames come from, for its counters: what is
+ * taken off its ring unseen by tun has to be counted as tun would.
+ */
+#ifndef VNA_NETDEV_H
+#define VNA_NETDEV_H
+
+#include <linux/list.h>
+#include <linux/netdevice.h>
+
+/* Zeroed: none. */
+struct vna_netdev {
+	struct net_device __rcu *dev; /* held; let go of when it is unregistered */
+	struct list_head entry; /* while there is one */
+};
+
+/*
+ * Takes @dev, unless it is the one already or about to go.  The caller is in the
+ * RCU read section in which he found @dev alive, and no other is in here.
+ */
+void vna_netdev_take(struct vna_netdev *netdev, struct net_device *dev);
+void vna_netdev_drop(struct vna_netdev *netdev);
+/* Counts frames that left by the device; nothing if it has gone. */
+void vna_netdev_count(struct vna_netdev *netdev, unsigned int frames, unsigned int bytes);
+
+int vna_netdev_init(void);
+void vna_netdev_exit(void);
+
+#endif

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+#include <linux/bpf.h>
+#include <linux/if_tun.h>
+#include <linux/skbuff.h>
+#include <linux/virtio_net.h>
+#include <net/sock.h>
+
+#include "compat/page_frag.h"
+#include "compat/tun_msg.h"
+#include "glue/tun_batch.h"
+#include "glue/user_copy.h"
+
+/* Headers of tunnels that tun may look for are 24 bytes: what is not ours is 0. */
+#define HEADER_ROOM 32
+
+bool vna_tun_batch_possible(const struct socket *sock)
+{
+	/* Frames in a batch are not charged to the socket. */
+	return READ_ONCE(sock->sk->sk_sndbuf) == INT_MAX;
+}
+
+static bool copy_segments(void *to, const struct vna_tx_frame *frame)
+{
+	u32 i;
+
+	for (i = 0; i < frame->nsegs; i++) {
+		const struct vna_segment *seg = &frame->segs[i];
+
+		if (!vna_user_read(to, seg->addr, seg->len))
+			return false;
+		to += seg->len;
+	}
+	return true;
+}
+
+/*
+ * Whether tun is certain to take @header in front of @len bytes.  Where it is
+ * not, sendmsg() tells what comes of the frame, and a batch does not.
+ */
+static bool plain(const struct virtio_net_hdr *header, u32 len)
+{
+	u32 checked;
+
+	if (header->gso_type != VIRTIO_NET_HDR_GSO_NONE || le16_to_cpu(header->hdr_len) > len)
+		return false;
+	if (!(header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
+		return true;
+	checked = le16_to_cpu(header->csum_start);
+	/* What follows it is at least a network header. */
+	if (checked < ETH_HLEN + sizeof(struct iphdr))
+		return false;
+	checked += le16_to_cpu(header->csum_offset) + sizeof(__sum16);
+	return checked <= len;
+}
+
+bool vna_tun_batch_add(struct vna_tun_batch *batch, const struct socket *sock,
+		       struct vna_tx_frame *frame)
+{
+	/* An XDP program on the device may want to put something in front. */
+	unsigned int headroom = sock_flag(sock->sk, SOCK_XDP) ? XDP_PACKET_HEADROOM : 0;
+	unsigned int pad = SKB_DATA_ALIGN(NET_SKB_PAD + NET_IP_ALIGN + headroom + HEADER_ROOM);
+	u32 len = frame->len - frame->header;
+	unsigned int size = SKB_DATA_ALIGN(pad + len) +
+			    SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+	struct xdp_buff *xdp = &batch->frames[batch->count];
+	void *start, *data, *header;
+
+	if (size > PAGE_SIZE)
+		return false;
+	/* Sizes are multiples of a cache line, and so are their places in the page. */
+	start = page_frag_alloc(&batch->cache, size, GFP_KERNEL | __GFP_NOWARN);
+	if (!start)
+		return false;
+
+	/* One copy: the header comes to lie in front of the frame, and is moved. */
+	data = start + pad;
+	if (!copy_segments(data - frame->header, frame)) {
+		page_frag_free(start);
+		frame->result = -EFAULT;
+		return true;
+	}
+	header = vna_compat_tun_header(start, size);
+	memset(header, 0, HEADER_ROOM - sizeof(int));
+	memcpy(header, data - frame->header, frame->header);
+	if (frame->header && !plain(header, len)) {
+		page_frag_free(start);
+		return false;
+	}
+
+	xdp_init_buff(xdp, size, NULL);
+	xdp_prepare_buff(xdp, start, pad, len, true);
+	batch->sources[batch->count++] = frame;
+	return true;
+}
+
+void vna_tun_batch_flush(struct vna_tun_batch *batch, struct socket *sock)
+{
+	struct tun_msg_ctl control = {
+		.type = TUN_MSG_PTR,
+		.num = batch->count,
+		.ptr = batch->frames,
+	};
+	struct msghdr msg = {
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+		.msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL,
+	};
+	unsigned int i;
+	int error;
+
+	if (!batch->count)
+		return;
+	error = sock->ops->sendmsg(sock, &msg, 0);
+	for (i = 0; i < batch->count; i++) {
+		/* The whole message was refused: the fragments are still ours. */
+		if (error < 0)
+			page_frag_free(batch->frames[i].data_hard_start);
+		batch->sources[i]->result = error < 0 ? error : batch->sources[i]->len;
+	}
+	batch->count = 0;
+}
+
+void vna_tun_batch_release(struct vna_tun_batch *batch)
+{
+	vna_compat_page_frag_cache_drain(&batch->cache);
+}

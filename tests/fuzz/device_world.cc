@@ -1,0 +1,560 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "device_world.hh"
+
+#include <algorithm>
+
+#include "core/base/errno.hh"
+#include "core/net/weight.hh"
+
+namespace vna::fuzz
+{
+
+using host::trap;
+
+namespace
+{
+
+constexpr u64 memory_bytes = 64 << 10;
+constexpr u64 guest_base = 0x10000; // where the driver knows it
+// Of each queue, within it: descriptors, the driver's area, the device's.
+constexpr u64 side_bytes = 0x2000, driver_area = 0x1000, device_area = 0x1800;
+constexpr u64 args = memory_bytes - 0x1000; // what ioctls are passed
+alignas(4096) std::byte memory[memory_bytes];
+
+constexpr u32 commands[] = {
+	VNA_VHOST_GET_FEATURES,	       VNA_VHOST_SET_FEATURES,	       VNA_VHOST_SET_OWNER,
+	VNA_VHOST_RESET_OWNER,	       VNA_VHOST_SET_MEM_TABLE,	       VNA_VHOST_SET_VRING_NUM,
+	VNA_VHOST_SET_VRING_ADDR,      VNA_VHOST_SET_VRING_BASE,       VNA_VHOST_GET_VRING_BASE,
+	VNA_VHOST_SET_VRING_KICK,      VNA_VHOST_SET_VRING_CALL,       VNA_VHOST_SET_VRING_ERR,
+	VNA_VHOST_SET_BACKEND_FEATURES, VNA_VHOST_GET_BACKEND_FEATURES, VNA_VHOST_NET_SET_BACKEND,
+};
+
+constexpr u64 bit(unsigned n)
+{
+	return 1ull << n;
+}
+
+u64 user(u64 offset)
+{
+	return host::UserMemory::address_of(memory) + offset;
+}
+
+template <class T> T get(u64 offset)
+{
+	T value;
+	std::memcpy(&value, memory + offset, sizeof value);
+	return value;
+}
+
+template <class T> void put(u64 offset, T value)
+{
+	if (offset <= memory_bytes - sizeof value)
+		std::memcpy(memory + offset, &value, sizeof value);
+}
+
+// What the fuzzer's own scripting returns, besides what vhost-net does.
+bool known_result(long result)
+{
+	static constexpr long known[] = {-eperm,  -e2big,  -enomem,	-efault,  -ebusy,
+					 -einval, -enotty, -eopnotsupp, -enobufs, -EBADF,
+					 -ENOTSOCK};
+	return result >= 0 || std::ranges::find(known, result) != std::end(known);
+}
+
+// What a turn may cost, in accesses: the net code's limits are in frames and segments.  What
+// exceeds them is seen after the fetch, and each frame costs some by itself.
+constexpr u64 turn_accesses = 70ull * (Weight::max_segments + 2 * BufferBatch::capacity) +
+			      Weight::max_packets * 64ull;
+
+} // namespace
+
+DeviceWorld::DeviceWorld(Input &in)
+    : in_(in), kernel_({8, 1u + in.byte() % VNA_MAX_BATCH, 1u + in.byte() % VNA_MAX_BATCH}),
+      tap_(kernel_), other_(kernel_, 10),
+      sides_{{{0, kernel_.add_eventfd(), kernel_.add_eventfd(), kernel_.add_eventfd()},
+	      {1, kernel_.add_eventfd(), kernel_.add_eventfd(), kernel_.add_eventfd()}}}
+{
+	std::memset(memory, 0, sizeof memory);
+	kernel_.memory.allow(memory, sizeof memory);
+	// Everything else is not mapped.
+	kernel_.memory.fault(host::Address{0}, user(0));
+	kernel_.memory.fault(user(memory_bytes), host::UserMemory::end - user(memory_bytes));
+	for (const auto kind : {host::Access::read, host::Access::write})
+		kernel_.memory.after(kind, 0, host::UserMemory::end,
+				     [this](const host::Access &) { accessed(); });
+}
+
+const Device &DeviceWorld::device()
+{
+	return *reinterpret_cast<const Device *>(kernel_.core()); // all that a vna_core has
+}
+
+u64 DeviceWorld::ring(const Side &side) const
+{
+	return side.index * side_bytes;
+}
+
+void DeviceWorld::accessed()
+{
+	if (race_in_ && !--race_in_)
+		put(race_at_, race_value_);
+}
+
+void DeviceWorld::run()
+{
+	while (!in_.empty()) {
+		switch (in_.byte() % 24) {
+		case 0:
+		case 1:
+		case 2:
+			command();
+			break;
+		case 3:
+			set_up();
+			break;
+		case 4:
+		case 5:
+		case 6:
+		case 7:
+		case 8:
+			offer(any_side());
+			break;
+		case 9:
+		case 10:
+			kernel_.write_eventfd(any_side().kick_fd);
+			break;
+		case 11:
+		case 12:
+			arrive();
+			break;
+		case 13:
+			wish(any_side());
+			break;
+		case 14:
+			poke();
+			break;
+		case 15:
+			race();
+			break;
+		case 16:
+			backend();
+			break;
+		case 17:
+			misfortune();
+			break;
+		case 18:
+			event(in_.chance());
+			break;
+		default:
+			work();
+			break;
+		}
+		check();
+	}
+	kernel_.memory.fail_at(0);
+	kernel_.close();
+	for (const std::string &leak : kernel_.leaks())
+		trap("closed, and there is left: %s", leak.c_str());
+}
+
+// What holds between any two steps, whatever they were.
+void DeviceWorld::check()
+{
+	for (u32 i = 0; i < Device::queue_count; i++) {
+		const Queue &q = device().queue(i);
+		const Virtqueue &ring = q.ring();
+		const bool on = q.backend;
+		if (q.running != on)
+			trap("queue %u: running is %d", i, q.running.load());
+		if (q.stopped_by != ring.error())
+			trap("queue %u was stopped by %s, and has %s", i,
+			     vna::describe(q.stopped_by).name, vna::describe(ring.error()).name);
+		if (ring.error() != RingError::none && !on)
+			trap("queue %u is off with an error", i);
+		if (on && !ring.set_up_ok())
+			trap("queue %u is on, and not set up", i);
+		if (q.batch.size())
+			trap("queue %u: %u buffers are left in the batch", i, q.batch.size());
+		if (ring.shadowed() &&
+		    (!on || (ring.error() == RingError::none && !device().has_work())))
+			trap("queue %u: %u used buffers are not shown", i, ring.shadowed());
+		if (q.next > q.taken || q.taken > q.batch_limit || (!on && q.taken))
+			trap("queue %u is at frame %u of %u", i, q.next, q.taken);
+		for (u32 c = 0; c < count_names.size(); c++) {
+			const u64 now = q.counters.get(static_cast<Count>(c));
+			if (now < counted_[i][c])
+				trap("queue %u: counter %s goes back", i, count_names[c]);
+			counted_[i][c] = now;
+		}
+	}
+	if (kernel_.has_worker() && device().has_work() && !kernel_.woken())
+		trap("there is work, and the worker sleeps");
+	// Kept for tests that read them.
+	for (host::FakeBackend *file : {&tap_, &other_}) {
+		file->sent.clear();
+		file->batches.clear();
+	}
+	kernel_.log.clear();
+}
+
+void DeviceWorld::work()
+{
+	for (u32 turns = 1 + in_.byte() % 4; turns && kernel_.has_worker() && kernel_.woken();
+	     turns--) {
+		const u64 before = kernel_.memory.accesses();
+		kernel_.turn();
+		const u64 took = kernel_.memory.accesses() - before;
+		if (took > turn_accesses)
+			trap("a turn of %llu accesses", took);
+	}
+}
+
+// An ioctl: one that fails leaves everything as it was.
+long DeviceWorld::ioctl(u32 number, const void *arg, std::size_t bytes)
+{
+	std::memcpy(memory + args, arg, std::min<std::size_t>(bytes, memory_bytes - args));
+	struct State {
+		u64 features;
+		std::array<u32, 2> bases, sizes;
+		std::array<vna_backend *, 2> backends;
+		std::array<u64, 2> descs;
+		bool operator==(const State &) const = default;
+	};
+	const auto state = [this] {
+		State s{device().features().bits(), {}, {}, {}, {}};
+		for (u32 i = 0; i < 2; i++) {
+			const Queue &q = device().queue(i);
+			s.bases[i] = q.ring().base();
+			s.sizes[i] = q.ring().size();
+			s.backends[i] = q.backend;
+			s.descs[i] = q.ring().addresses().desc;
+		}
+		return s;
+	};
+	const State before = state();
+	const u8 where = in_.byte();
+	const u64 at = where < 0xf8 ? user(args) : where == 0xff ? in_.get<u64>() : 0;
+	const long result = kernel_.ioctl(number, at);
+	if (!known_result(result))
+		trap("ioctl %#x returns %ld", number, result);
+	if (result < 0 && !(state() == before))
+		trap("ioctl %#x fails with %ld, but changes what is set up", number, result);
+	const bool on = before.backends[0] || before.backends[1];
+	if (!result && number == VNA_VHOST_SET_FEATURES && on &&
+	    Ring::packed(Features{before.features}) != packed())
+		trap("the format of a ring at work was changed");
+	if (!result && (number == VNA_VHOST_SET_VRING_NUM || number == VNA_VHOST_SET_VRING_BASE)) {
+		for (u32 i = 0; i < 2; i++) {
+			if (before.backends[i] && (state().sizes[i] != before.sizes[i] ||
+						   state().bases[i] != before.bases[i]))
+				trap("ring %u was changed at work", i);
+		}
+	}
+	return result;
+}
+
+long DeviceWorld::file(u32 number, u32 index, s32 fd)
+{
+	return ioctl(number, vna_vhost_vring_file{index, fd});
+}
+
+s32 DeviceWorld::any_fd(const Side &side)
+{
+	switch (in_.byte() % 8) {
+	case 0:
+		return VNA_VHOST_FILE_UNBIND;
+	case 1:
+		return side.kick_fd;
+	case 2:
+		return side.call_fd;
+	case 3:
+		return side.error_fd;
+	case 4:
+		return other_.fd();
+	case 5:
+		return in_.byte();
+	default:
+		return tap_.fd();
+	}
+}
+
+u64 DeviceWorld::any_features()
+{
+	const u16 which = in_.word();
+	if (which >= 0xfff0)
+		return in_.get<u64>();
+	u64 bits = 0;
+	static constexpr unsigned known[] = {
+		VNA_VIRTIO_NET_F_MRG_RXBUF,	 VNA_VIRTIO_F_NOTIFY_ON_EMPTY,
+		VNA_VHOST_NET_F_VIRTIO_NET_HDR,	 VNA_VIRTIO_RING_F_INDIRECT_DESC,
+		VNA_VIRTIO_RING_F_EVENT_IDX,	 VNA_VIRTIO_F_RING_PACKED,
+		VNA_VIRTIO_F_IN_ORDER,		 VNA_VIRTIO_F_RING_RESET};
+	for (u32 i = 0; i < std::size(known); i++)
+		bits |= which >> i & 1 ? bit(known[i]) : 0;
+	return bits | (which & 0x700 ? bit(VNA_VIRTIO_F_VERSION_1) : 0);
+}
+
+void DeviceWorld::set_memory(bool whole)
+{
+	struct {
+		vna_vhost_memory head;
+		std::array<vna_vhost_memory_region, 10> regions;
+	} table{};
+	table.head.nregions = whole ? 1 : in_.byte() % 11;
+	if (!whole && in_.byte() >= 0xf0)
+		table.head = in_.get<vna_vhost_memory>();
+	table.regions[0] = {guest_base, memory_bytes, user(0), 0};
+	for (u32 i = whole ? 1 : 0; !whole && i < std::min(table.head.nregions, 10u); i++) {
+		auto &r = table.regions[i];
+		const u64 at = in_.word();
+		const u64 bytes = in_.byte() < 0xf0 ? memory_bytes - at : in_.number();
+		r = {guest_base + (in_.byte() < 0xf0 ? at : in_.number()), bytes,
+		     in_.byte() < 0xf0 ? user(at) : in_.get<u64>(), 0};
+	}
+	ioctl(VNA_VHOST_SET_MEM_TABLE, table);
+}
+
+// All that a queue needs, as a VMM does it; each step as the input's misfortunes let it.
+void DeviceWorld::set_up()
+{
+	const u8 how = in_.byte();
+	const Side &chosen = sides_[how & 1];
+	ioctl(VNA_VHOST_SET_OWNER, 0);
+	if (how & 2)
+		ioctl(VNA_VHOST_SET_FEATURES, any_features());
+	set_memory(true);
+	for (Side &side : sides_) {
+		if (&side != &chosen && how & 4)
+			continue;
+		const u32 i = side.index;
+		const u32 size = packed() ? 1 + in_.byte() : 1u << in_.byte() % 8;
+		const u32 base = packed() ? 0x8000 : how & 8 ? in_.word() : 0;
+		ioctl(VNA_VHOST_SET_VRING_NUM, vna_vhost_vring_state{i, size});
+		if (!ioctl(VNA_VHOST_SET_VRING_BASE, vna_vhost_vring_state{i, base})) {
+			put(ring(side) + driver_area + 2, static_cast<u16>(packed() ? 0 : base));
+			side.at = 0;
+			side.wrap = true;
+		}
+		ioctl(VNA_VHOST_SET_VRING_ADDR,
+		      vna_vhost_vring_addr{i, 0, user(ring(side)), user(ring(side) + device_area),
+					   user(ring(side) + driver_area), 0});
+		file(VNA_VHOST_SET_VRING_KICK, i, side.kick_fd);
+		file(VNA_VHOST_SET_VRING_CALL, i, side.call_fd);
+		file(VNA_VHOST_SET_VRING_ERR, i, side.error_fd);
+		file(VNA_VHOST_NET_SET_BACKEND, i, tap_.fd());
+	}
+}
+
+// Any ioctl, its argument more or less what it takes.
+void DeviceWorld::command()
+{
+	const u32 number = commands[in_.byte() % std::size(commands)];
+	const u32 index = any_index();
+	const Side &side = sides_[index & 1];
+	switch (number) {
+	case VNA_VHOST_SET_FEATURES:
+		ioctl(number, any_features());
+		break;
+	case VNA_VHOST_SET_MEM_TABLE:
+		set_memory(in_.chance());
+		break;
+	case VNA_VHOST_SET_VRING_NUM:
+	case VNA_VHOST_SET_VRING_BASE:
+	case VNA_VHOST_GET_VRING_BASE:
+		ioctl(number, vna_vhost_vring_state{index, static_cast<u32>(in_.number())});
+		break;
+	case VNA_VHOST_SET_VRING_ADDR: {
+		vna_vhost_vring_addr addr{index,
+					  in_.byte() >= 0xf0,
+					  user(ring(side)),
+					  user(ring(side) + device_area),
+					  user(ring(side) + driver_area),
+					  0};
+		u64 *const parts[] = {&addr.desc_user_addr, &addr.used_user_addr,
+				      &addr.avail_user_addr, &addr.log_guest_addr};
+		for (u32 i = 0; i < 4; i++) {
+			const u8 how = in_.byte();
+			if (how >= 0xf0)
+				*parts[i] = in_.number() << (how & 3) * 4;
+			else if (how >= 0xc0)
+				*parts[i] += in_.byte() - 128;
+		}
+		ioctl(number, addr);
+		break;
+	}
+	case VNA_VHOST_SET_VRING_KICK:
+	case VNA_VHOST_SET_VRING_CALL:
+	case VNA_VHOST_SET_VRING_ERR:
+	case VNA_VHOST_NET_SET_BACKEND:
+		file(number, index, any_fd(side));
+		break;
+	default: {
+		const auto bytes = in_.get<std::array<u8, 16>>();
+		ioctl(in_.byte() < 0xf0 ? number : in_.get<u32>(), bytes);
+		break;
+	}
+	}
+}
+
+// A chain at the place where the driver's next is; now and then it says that there are more.
+void DeviceWorld::offer(Side &side)
+{
+	const u8 how = in_.byte();
+	const Virtqueue &queue = device().queue(side.index).ring();
+	const u32 size = std::min(queue.size(), 256u);
+	const u64 at = ring(side);
+	const u16 direction = side.index == host::rx_queue ? desc_f_write : 0;
+	const u16 index = get<u16>(at + driver_area + 2);
+	const u16 head = side.next_desc % size;
+	if (how >= 0xf0) // where the device is
+		side.at = static_cast<u16>(queue.base() & 0x7fff), side.wrap = queue.base() >> 15 & 1;
+	for (u32 left = 1 + (how & 3) % size; left; left--) {
+		const u8 what = in_.byte();
+		u16 flags = left > 1 ? desc_f_next : 0;
+		u64 addr = guest_base + in_.word();
+		u32 len = what < 0x80 ? 8u * what : in_.word();
+		flags |= what % 32 ? direction : in_.byte() & 7;
+		if (what % 32 == 1) {
+			// A table in the middle of the buffers.
+			const u64 table = 0x5000 + 16 * (how & 0xf0);
+			for (u32 i = 0; i < 4; i++)
+				put(table + 16 * i,
+				    SplitDescriptor{addr, len, static_cast<u16>(direction | (i < 3)),
+						    static_cast<u16>(i + 1)});
+			addr = guest_base + table;
+			len = 64;
+			flags = desc_f_indirect;
+			left = 1;
+		}
+		if (packed()) {
+			flags |= side.wrap ? PackedDescriptor::f_avail : PackedDescriptor::f_used;
+			put(at + 16 * side.at, PackedDescriptor{addr, len, head, flags});
+			if (++side.at >= size) {
+				side.at = 0;
+				side.wrap = !side.wrap;
+			}
+		} else {
+			const u16 i = side.next_desc++ % size;
+			put(at + 16 * i, SplitDescriptor{addr, len, flags,
+							 static_cast<u16>(side.next_desc % size)});
+		}
+	}
+	if (packed()) {
+		side.next_desc++;
+		return;
+	}
+	put(at + driver_area + 4 + 2 * (index % size), head);
+	put(at + driver_area + 2, static_cast<u16>(index + 1));
+}
+
+void DeviceWorld::wish(Side &side)
+{
+	put(ring(side) + driver_area, in_.word());
+	put(ring(side) + driver_area + 2 + (packed() ? 0 : 2 * device().queue(side.index).ring().size()),
+	    static_cast<u16>(in_.byte() & 3));
+}
+
+void DeviceWorld::poke()
+{
+	const u64 at = in_.word() % args;
+	put(at, in_.number());
+}
+
+void DeviceWorld::race()
+{
+	race_in_ = 1 + in_.byte();
+	race_at_ = in_.word() % (in_.chance() ? args : 2 * side_bytes);
+	race_value_ = in_.number();
+}
+
+void DeviceWorld::arrive()
+{
+	host::FakeBackend &file = in_.byte() < 0xf0 ? tap_ : other_;
+	const u8 how = in_.byte();
+	if (file.waiting.size() > 300)
+		return;
+	host::FakeBackend::Frame frame;
+	frame.bytes.resize(file.header() + in_.word() % 20000);
+	if (how >= 0xf0)
+		frame.announced = in_.word();
+	else if (how >= 0xe0)
+		frame.error = -static_cast<s32>(in_.byte());
+	for (u32 n = how & 0x80 ? 1 : 1 + how % 64; n; n--)
+		file.arrive(frame);
+}
+
+// An event for nothing, from what the queue has to give events.
+void DeviceWorld::event(u32 index)
+{
+	const Queue &q = device().queue(index);
+	const bool kick = in_.chance();
+	if (kick ? q.kick.get() != nullptr : q.backend != nullptr)
+		kernel_.event(index, kick ? VNA_EVENT_KICK : VNA_EVENT_BACKEND);
+}
+
+// What the backends do with frames.
+void DeviceWorld::backend()
+{
+	host::FakeBackend &file = in_.byte() < 0xf0 ? tap_ : other_;
+	const u8 how = in_.byte();
+	switch (how % 5) {
+	case 0:
+		file.room = in_.byte() % 64;
+		break;
+	case 1:
+		file.make_room(in_.byte() % 64);
+		break;
+	case 2:
+		file.room_at_once = in_.chance();
+		break;
+	case 3: {
+		static constexpr s32 results[] = {-einval, -enomem, -enobufs, -EIO};
+		file.results[file.offered + in_.byte() % 8] = results[how >> 6];
+		break;
+	}
+	case 4:
+		file.set_header(how & 0x40 ? 12 : in_.byte() % 24);
+		break;
+	}
+}
+
+// What goes wrong around the device, until it is right again.
+void DeviceWorld::misfortune()
+{
+	const u8 how = in_.byte();
+	switch (how % 8) {
+	case 0:
+		kernel_.fail_alloc_at(in_.byte() % 4);
+		break;
+	case 1:
+		kernel_.memory.fail_at(in_.byte() % 64);
+		break;
+	case 2:
+		kernel_.process = 1 + in_.byte() % 2;
+		break;
+	case 3:
+		kernel_.attach_error = how & 0x80 ? -enomem : 0;
+		break;
+	case 4:
+		kernel_.kick_error = how & 0x80 ? -enomem : 0;
+		break;
+	case 5:
+		tap_.open_error = how & 0x80 ? -enomem : 0;
+		break;
+	case 6:
+		tap_.attach_error = how & 0x80 ? -einval : 0;
+		break;
+	case 7:
+		if (in_.chance()) {
+			kernel_.memory.fault(user(in_.word()), 1 + in_.byte());
+			break;
+		}
+		kernel_.memory.heal();
+		kernel_.memory.fault(host::Address{0}, user(0));
+		kernel_.memory.fault(user(memory_bytes),
+				     host::UserMemory::end - user(memory_bytes));
+		break;
+	}
+}
+
+} // namespace vna::fuzz
