@@ -169,12 +169,15 @@ RingWorld::Found RingWorld::find(u32 max)
 	ChainReader reader(arena_, regions_, queue().setup());
 	u32 available = static_cast<u16>(looked_ - avail_);
 	if (!packed_ && available < max) {
-		available = static_cast<u16>(avail_index() - avail_);
-		if (available > size_) {
+		const u32 now = static_cast<u16>(avail_index() - avail_);
+		if (now > size_ && !available) {
 			found.error = RingError::avail_index_jump;
 			return found;
 		}
-		found.looked = avail_index();
+		if (now <= size_) { // else those come first that the index covered before
+			available = now;
+			found.looked = avail_index();
+		}
 	}
 	u32 room = BufferBatch::capacity - batch_.segments();
 	NaivePosition at = avail_at_;

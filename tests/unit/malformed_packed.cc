@@ -173,7 +173,6 @@ const std::vector<Malformed> malformed_packed_rings = {
 		 t.desc(0, t.data(64), 64, next);
 		 t.memory.fault(&t.ring.table().desc(t.at(1).index), 8);
 	 }},
-	// All of a look at the flags is one access, and no ring ends within a ring's memory.
 	{"packed_flags_fault", RingError::ring_fault, true, 0,
 	 [](const Target &t) { t.memory.fault(&t.ring.table().desc(t.at(0).index).flags, 2); }},
 	{"packed_table_faults", RingError::ring_fault, true, 0,

@@ -290,6 +290,22 @@ TEST(PackedFetch, takes_no_more_than_asked_for_and_the_rest_next_time)
 		EXPECT_EQ(b.batch[i].readable_len, 11 + i);
 }
 
+// Also where a chain has had more copied than was asked for.
+TEST(PackedFetch, takes_no_more_than_asked_for_behind_a_long_chain)
+{
+	PackedBench b;
+	b.offer(b.readable({1, 2, 3, 4}));
+	for (unsigned i = 0; i < 6; i++)
+		b.offer(b.readable({10 + i}));
+	EXPECT_EQ(b.fetch(2), 2u);
+	EXPECT_EQ(b.batch.size(), 2u);
+	EXPECT_EQ(b.queue.base(), b.base_after(2, 5));
+	EXPECT_EQ(b.fetch(3), 3u);
+	EXPECT_EQ(b.fetch(3), 2u);
+	for (u32 i = 0; i < 6; i++)
+		EXPECT_EQ(b.batch[1 + i].readable_len, 10 + i);
+}
+
 // Copies: as many descriptors as are available and wanted, in one access (64 at most).
 TEST(PackedFetch, copies_a_run_of_descriptors_with_one_access)
 {

@@ -268,6 +268,40 @@ TEST(PackedPublish, as_many_as_a_batch_holds_are_shown_at_once)
 	}
 }
 
+// A driver that makes slots available again which the device has not used (2.8.16 forbids it) does
+// no harm: more slots than the ring has are used, and the position is where that ends.
+TEST(PackedPublish, slots_offered_again_while_in_use_are_counted_rightly)
+{
+	for (const unsigned size : {1u, 3u, 16u}) {
+		for (unsigned laps = 2; laps <= 5; laps++) {
+			PackedBench b({.size = size, .features = feature(VNA_VIRTIO_RING_F_EVENT_IDX),
+				       .indirect_entries = 0});
+			b.ring.table().set_driver_flags(VRING_PACKED_EVENT_FLAG_DISABLE);
+			(void)b.queue.should_signal();
+			driver::PackedPosition at = b.first();
+			for (unsigned i = 0; i < laps * size; i++) {
+				b.ring.table().set_desc(at.index, PackedBench::guest_base, 1, 0);
+				b.ring.table().set_flags(at.index,
+							 driver::packed_available(at.wrap));
+				at = at.after(1, size);
+				ASSERT_EQ(b.fetch(1), 1u);
+			}
+			EXPECT_EQ(b.queue.base(), at.encoded() | b.first().encoded() * 0x10000u);
+			for (u32 i = 0; i < laps * size; i++)
+				b.queue.complete(b.batch[i], 0);
+			ASSERT_TRUE(b.queue.publish());
+			EXPECT_EQ(b.queue.base(), packed_base(at));
+			// Every slot was passed, so every wish is fulfilled.
+			b.ring.table().set_driver_off_wrap(at.encoded());
+			b.ring.table().set_driver_flags(VRING_PACKED_EVENT_FLAG_DESC);
+			EXPECT_TRUE(b.queue.should_signal());
+			EXPECT_FALSE(b.queue.should_signal());
+			b.queue.discard(b.batch, 0);
+			EXPECT_EQ(b.queue.error(), RingError::none);
+		}
+	}
+}
+
 // What was forgotten when the queue was unbound is not shown later.
 TEST(PackedPublish, forgets_what_the_owner_will_set_up_anew)
 {

@@ -64,10 +64,11 @@ TEST_P(Publish, of_received_frames_that_fails_stops_the_queue)
 	for (const unsigned frames : {1u, 30u}) {
 		DeviceBench b(on(modern, 4096));
 		const auto areas = b.rx.ring.areas();
-		// One buffer more than a frame takes: the next frame finds too few.
-		const unsigned posted = frames == 1 ? buffers_each + 1 : 43 * frames;
-		for (unsigned i = 0; i < posted; i++)
-			b.post({buffer_bytes});
+		// One buffer more than a frame takes, so that the next one finds too few; or more than
+		// the shadow holds, and less than a turn's weight.
+		const u32 each = frames == 1 ? buffer_bytes : 60;
+		for (unsigned i = 0; i < buffers_each * frames + 1; i++)
+			b.post({each});
 		const u64 at = b.is_packed() ? b.user(areas.descriptor) + 8 :
 					       b.user(areas.device) + 2;
 		// Readable until a fetch has copied it.
@@ -79,7 +80,7 @@ TEST_P(Publish, of_received_frames_that_fails_stops_the_queue)
 		else
 			b.kernel.memory.fault(at, 2);
 		for (unsigned i = 0; i < frames + 1; i++)
-			b.backend.arrive(payload(buffers_each * buffer_bytes - b.header(), i));
+			b.backend.arrive(payload(buffers_each * each - b.header(), i));
 		b.kernel.work();
 		EXPECT_EQ(b.kernel.state(rx_queue), "ring_fault");
 		EXPECT_EQ(b.errors(b.rx), 1u);
@@ -90,7 +91,7 @@ TEST_P(Publish, of_received_frames_that_fails_stops_the_queue)
 		b.kernel.work();
 		const auto got = b.received();
 		ASSERT_GE(got.size(), 1u);
-		EXPECT_EQ(got[0].frame, payload(buffers_each * buffer_bytes - b.header(), 0));
+		EXPECT_EQ(got[0].frame, payload(buffers_each * each - b.header(), 0));
 		EXPECT_EQ(b.kernel.state(rx_queue), "running");
 	}
 }

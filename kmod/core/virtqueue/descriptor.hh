@@ -98,6 +98,13 @@ public:
 	[[nodiscard, gnu::always_inline]] RingError add(Translator &translate, u64 addr, u32 len,
 							bool writable)
 	{
+		u64 user;
+		const bool whole = at_ != end_ && translate.whole(addr, len, user);
+		if (!whole) [[unlikely]] {
+			const RingError error = check(addr, len);
+			if (error != RingError::none)
+				return error;
+		}
 		if (writable) {
 			if (!writable_) {
 				writable_ = at_;
@@ -107,8 +114,9 @@ public:
 			return RingError::readable_after_writable; // 2.7.4.2, 2.8.17
 		}
 		bytes_ += len;
-		u64 user;
-		if (at_ != end_ && translate.whole(addr, len, user)) [[likely]] {
+		if (bytes_ > UINT32_MAX) // before it could wrap: each adds less than 2^32
+			return RingError::chain_too_big; // 2.7.5.2
+		if (whole) [[likely]] {
 			*at_++ = {user, len};
 			return RingError::none;
 		}
@@ -130,28 +138,20 @@ public:
 
 	// Appends the chain, with @descs descriptors in the ring itself, to the batch
 	// whose room it was given.
-	[[nodiscard, gnu::always_inline]] RingError finish(BufferBatch &batch, u16 id,
-							   u32 descs) const
+	[[gnu::always_inline]] void finish(BufferBatch &batch, u16 id, u32 descs) const
 	{
-		// 64 bits hold it: at most 65536 + 32768 additions of 2^32.
-		if (bytes_ > UINT32_MAX)
-			return RingError::chain_too_big; // 2.7.5.2
 		const Segment *split = writable_ ? writable_ : at_;
 		const u64 readable = writable_ ? readable_bytes_ : bytes_;
 		batch.push(id, static_cast<u16>(descs), static_cast<u16>(split - begin_),
 			   static_cast<u16>(at_ - split), static_cast<u32>(readable),
 			   static_cast<u32>(bytes_ - readable));
-		return RingError::none;
 	}
 
 private:
-	// What is wrong with it, or in several regions, or in another than the last.
+	// In several regions, or in none, or in another than the last.
 	[[nodiscard, gnu::noinline]] static RingError
 	add_pieces(Translator &translate, u64 addr, u32 len, Segment *&at, const Segment *end)
 	{
-		const RingError error = check(addr, len);
-		if (error != RingError::none)
-			return error;
 		for (u64 left = len;;) {
 			if (at == end)
 				return RingError::too_many_segments;

@@ -143,10 +143,9 @@ RingError PackedQueue::chain(BufferBatch &batch)
 		if (!(desc.flags & desc_f_next)) {
 			if (desc.id >= size())
 				return RingError::id_out_of_ring;
-			error = builder.finish(batch, desc.id, walked);
-			if (error == RingError::none)
-				avail_ = at;
-			return error;
+			builder.finish(batch, desc.id, walked);
+			avail_ = at;
+			return RingError::none;
 		}
 		if (walked == size())
 			return RingError::chain_too_long; // 2.8.17
@@ -179,11 +178,11 @@ RingError PackedQueue::indirect(const PackedDescriptor &ref, BufferBatch &batch)
 	}
 	if (error == RingError::none && ref.id >= size())
 		error = RingError::id_out_of_ring;
-	if (error == RingError::none)
-		error = builder.finish(batch, ref.id, 1);
-	if (error == RingError::none)
-		avail_.advance(1, size());
-	return error;
+	if (error != RingError::none)
+		return error;
+	builder.finish(batch, ref.id, 1);
+	avail_.advance(1, size());
+	return RingError::none;
 }
 
 // The last half of a used descriptor, one aligned word: the driver that sees the

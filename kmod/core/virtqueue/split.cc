@@ -185,8 +185,10 @@ RingError SplitQueue::chain(u16 head, BufferBatch &batch)
 				    desc.flags & desc_f_write);
 		if (error != RingError::none)
 			return error;
-		if (!(desc.flags & desc_f_next))
-			return builder.finish(batch, head, walked);
+		if (!(desc.flags & desc_f_next)) {
+			builder.finish(batch, head, walked);
+			return RingError::none;
+		}
 		at = desc.next;
 		if (at >= size())
 			return RingError::next_out_of_table;
@@ -215,8 +217,10 @@ RingError SplitQueue::indirect(const SplitDescriptor &ref, ChainBuilder builder,
 				    desc->flags & desc_f_write);
 		if (error != RingError::none)
 			break;
-		if (!(desc->flags & desc_f_next))
-			return builder.finish(batch, head, walked);
+		if (!(desc->flags & desc_f_next)) {
+			builder.finish(batch, head, walked);
+			return RingError::none;
+		}
 		at = desc->next;
 		if (at >= indirect_.count())
 			return RingError::next_out_of_table;

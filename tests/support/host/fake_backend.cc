@@ -155,8 +155,10 @@ vna_s32 vna_backend::receive(const vna_rx_frame &into)
 	if (into.num_buffers) {
 		if (into.header != 12)
 			trap("num_buffers in a header of %u bytes", into.header);
-		bytes.at(10) = static_cast<std::byte>(into.num_buffers & 0xff);
-		bytes.at(11) = static_cast<std::byte>(into.num_buffers >> 8);
+		if (bytes.size() >= 12) { // a frame that is not what was announced may be shorter
+			bytes[10] = static_cast<std::byte>(into.num_buffers & 0xff);
+			bytes[11] = static_cast<std::byte>(into.num_buffers >> 8);
+		}
 	}
 	const std::byte *from = bytes.data();
 	auto left = std::min<vna_u64>(into.len, bytes.size());
