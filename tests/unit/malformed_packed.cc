@@ -54,7 +54,8 @@ const std::vector<Malformed> malformed_packed_rings = {
 	 }},
 	{"packed_id_of_a_table_beyond_the_ring", RingError::id_out_of_ring, true, 0,
 	 [](const Target &t) {
-		 t.desc(0, t.place<D>({{t.data(64), 64, 0, 0}}), 16, indirect, 0xfffe);
+		 t.desc(0, t.place<D>({{t.data(64), 64, 0, 0}}), 16, indirect,
+			static_cast<u16>(t.ring.size()));
 	 }},
 
 	// 2.8.6: the first descriptor of a list is made available after all others.

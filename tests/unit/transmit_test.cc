@@ -321,6 +321,24 @@ TEST_P(Transmit, lets_others_run_after_8192_segments)
 	EXPECT_EQ(b.backend.sent.size(), 250u);
 }
 
+// A chain for which a batch has no room is walked, and walked again in the next one: that counts.
+TEST(TransmitWeight, counts_chains_that_were_walked_and_left)
+{
+	for (const u64 format : {u64{0}, packed_ring}) {
+		DeviceBench b({.features = modern | format, .size = 32768});
+		const u64 data = b.guest.allocate(2048);
+		for (unsigned i = 0; i < 16; i++) {
+			ASSERT_TRUE(b.tx.ring.add(driver::cut(data, 72, 72, false)));
+			ASSERT_TRUE(b.tx.ring.add(driver::cut(data, 1024, 1, false)));
+		}
+		b.kick(b.tx);
+		b.kernel.turn();
+		EXPECT_LE(b.backend.sent.size(), 9u) << "1024 pieces for each look";
+		b.kernel.work();
+		EXPECT_EQ(b.backend.sent.size(), 32u);
+	}
+}
+
 // An index that goes to and fro between the looks of fetch and enable_notify.
 TEST_P(Transmit, index_that_goes_to_and_fro_does_not_hold_the_worker)
 {

@@ -61,7 +61,7 @@ public:
 	// fetched again.  They must be the last of the ones in @batch.
 	virtual void discard(BufferBatch &batch, u32 n) = 0;
 
-	// Notes that @buffer was used, @len bytes of it written (2.7.8, 2.8.5), in
+	// Notes that @buffer was used, @len bytes of it written (2.7.8, 2.8.4), in
 	// any order unless VIRTIO_F_IN_ORDER was negotiated.  The driver sees it after
 	// publish(); shadowed() must be below max_shadow.
 	void complete(const Buffer &buffer, u32 len)
