@@ -10,12 +10,15 @@
 #include <linux/ptr_ring.h>
 #include <linux/skb_array.h>
 #include <linux/slab.h>
+#include <net/sock.h>
 #include <net/xdp.h>
 
 #include "glue/backend.h"
 #include "glue/netdev.h"
 #include "glue/skb_write.h"
 #include "glue/tun_batch.h"
+
+#define TUNNEL_GSO (SKB_GSO_UDP_TUNNEL | SKB_GSO_UDP_TUNNEL_CSUM)
 
 struct tun_backend {
 	struct vna_backend base;
@@ -74,12 +77,12 @@ static u32 tun_consume(struct vna_backend *backend, u32 *lens, u32 max)
 	struct tun_backend *tun = to_tun(backend);
 	u32 i;
 
-	/* What is in the ring has a device that is there until a grace period ends. */
 	rcu_read_lock();
 	tun->first = 0;
 	tun->end = ptr_ring_consume_batched(tun->ring, tun->taken, min_t(u32, max, VNA_MAX_BATCH));
 	if (tun->counts && tun->end && !tun_is_xdp_frame(tun->taken[0]))
-		vna_netdev_take(&tun->netdev, ((struct sk_buff *)tun->taken[0])->dev);
+		vna_netdev_take(&tun->netdev, sock_net(backend->sock->sk),
+				((struct sk_buff *)tun->taken[0])->dev);
 	rcu_read_unlock();
 
 	for (i = 0; i < tun->end; i++)
@@ -88,14 +91,17 @@ static u32 tun_consume(struct vna_backend *backend, u32 *lens, u32 max)
 }
 
 /*
- * Whether @entry may be written without tun's help: an skb, and one that came
- * through the device whose counters are at hand.
+ * Whether @entry may be written without tun's help: an skb that came through the
+ * device whose counters are at hand.  What a tunnel's segments are called in the
+ * header, where at all, tun knows.
  */
 static bool is_simple(struct tun_backend *tun, void *entry)
 {
-	return !tun_is_xdp_frame(entry) &&
-	       (!tun->counts ||
-		((struct sk_buff *)entry)->dev == rcu_access_pointer(tun->netdev.dev));
+	const struct sk_buff *skb = entry;
+
+	if (tun_is_xdp_frame(entry) || skb_shinfo(skb)->gso_type & TUNNEL_GSO)
+		return false;
+	return !tun->counts || (skb->dev && skb->dev == rcu_access_pointer(tun->netdev.dev));
 }
 
 static u32 tun_receive(struct vna_backend *backend, struct vna_rx_frame *frames, u32 n)

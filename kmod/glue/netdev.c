@@ -3,6 +3,9 @@
 #include <linux/notifier.h>
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
+#include <net/net_namespace.h>
+#include <net/rtnetlink.h>
 
 #include "glue/netdev.h"
 
@@ -23,18 +26,36 @@ static struct net_device *detach(struct vna_netdev *netdev)
 	return dev;
 }
 
-void vna_netdev_take(struct vna_netdev *netdev, struct net_device *dev)
+/* @dev's own, if there is such a device: nothing is read by way of @dev. */
+static struct net_device *find_tap(struct net *net, const struct net_device *dev)
 {
-	struct net_device *old;
+	struct net_device *each;
 
-	if (rcu_access_pointer(netdev->dev) == dev)
+	for_each_netdev_rcu(net, each) {
+		if (each == dev)
+			return each->rtnl_link_ops && !strcmp(each->rtnl_link_ops->kind, "tun") ?
+				       each :
+				       NULL;
+	}
+	return NULL;
+}
+
+void vna_netdev_take(struct vna_netdev *netdev, struct net *net, const struct net_device *dev)
+{
+	struct net_device *old, *found;
+
+	if (rcu_access_pointer(netdev->dev) == dev || netdev->unknown == dev)
+		return;
+	found = find_tap(net, dev);
+	netdev->unknown = found ? NULL : dev;
+	if (!found)
 		return;
 	spin_lock(&holders_lock);
 	old = detach(netdev);
 	/* It is marked before holders are told, so none comes too late for that. */
-	if (READ_ONCE(dev->reg_state) == NETREG_REGISTERED) {
-		dev_hold(dev);
-		rcu_assign_pointer(netdev->dev, dev);
+	if (READ_ONCE(found->reg_state) == NETREG_REGISTERED) {
+		dev_hold(found);
+		rcu_assign_pointer(netdev->dev, found);
 		list_add(&netdev->entry, &holders);
 	}
 	spin_unlock(&holders_lock);

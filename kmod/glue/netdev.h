@@ -13,13 +13,15 @@
 struct vna_netdev {
 	struct net_device __rcu *dev; /* held; let go of when it is unregistered */
 	struct list_head entry; /* while there is one */
+	const struct net_device *unknown; /* the last that was not found; never looked at */
 };
 
 /*
- * Takes @dev, unless it is the one already or about to go.  The caller is in the
- * RCU read section in which he found @dev alive, and no other is in here.
+ * Takes @dev if it is a tap that is registered in @net.  It need not be anything:
+ * a frame may have waited for longer than the device that it names has lived.  In
+ * an RCU read section; no other call for @netdev is under way.
  */
-void vna_netdev_take(struct vna_netdev *netdev, struct net_device *dev);
+void vna_netdev_take(struct vna_netdev *netdev, struct net *net, const struct net_device *dev);
 void vna_netdev_drop(struct vna_netdev *netdev);
 /* Counts frames that left by the device; nothing if it has gone. */
 void vna_netdev_count(struct vna_netdev *netdev, unsigned int frames, unsigned int bytes);

@@ -365,15 +365,13 @@ void packed_base_is_two_positions_that_read_back()
 {
 	const PackedOwned device;
 	/* The next to be fetched in the lower half, the next to be used in the upper one. */
-	for (const unsigned base : {0x80008000u, 0x80028005u, 0x7fff8000u, 0xffff7fffu}) {
+	for (const unsigned base : {0x80008000u, 0x80028005u, 0x7fff8000u, 0xffff7fffu, 0x8005u}) {
 		CHECK_ERRNO(device.set_base(tx_queue, base), 0);
 		CHECK_EQUAL(base_of(device, tx_queue), base);
 	}
-	/* Nothing in the upper half: both are the same. */
-	for (const unsigned base : {0x8000u, 0x8005u, 0x0005u}) {
-		CHECK_ERRNO(device.set_base(tx_queue, base), 0);
-		CHECK_EQUAL(base_of(device, tx_queue), base | base << 16);
-	}
+	/* The start with one half only, as DPDK's virtio-user has it. */
+	CHECK_ERRNO(device.set_base(tx_queue, 0x8000), 0);
+	CHECK_EQUAL(base_of(device, tx_queue), 0x80008000u);
 }
 
 void packed_base_tells_how_far_the_device_came()

@@ -123,8 +123,9 @@ bool deliver(Queue &q, Hand &hand)
 	for (u32 i = 0; i < done; i++) {
 		const vna_rx_frame &frame = q.filling[i];
 		hand.weight.add(frame.len);
-		// Someone else may read the backend too, or its header may have another
-		// size than the driver's: what is not the frame that was announced is lost.
+		// Someone else may read the backend too, or its header, where it writes that
+		// itself, may have another size than the driver's: what is not the frame
+		// that was announced is lost.
 		if (frame.result < 0 || static_cast<u32>(frame.result) != frame.len) {
 			q.counters.add(Count::drop_backend);
 			hand.lost = true;
