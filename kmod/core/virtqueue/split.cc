@@ -182,7 +182,7 @@ RingError SplitQueue::chain(u16 head, BufferBatch &batch)
 			return indirect(desc, builder, head, walked, batch);
 		}
 		const RingError error = builder.add(setup_.translate, desc.addr, desc.len,
-				    desc.flags & desc_f_write);
+						    desc.flags & desc_f_write);
 		if (error != RingError::none)
 			return error;
 		if (!(desc.flags & desc_f_next)) {
