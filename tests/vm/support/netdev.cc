@@ -4,9 +4,11 @@
 #include "ktap.hh"
 #include "unique_fd.hh"
 
+#include <arpa/inet.h>
 #include <chrono>
 #include <cstring>
 #include <fcntl.h>
+#include <fstream>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -187,6 +189,22 @@ void delete_link(const std::string &name)
 	CHECK_ERRNO(link_message(RTM_DELLINK, 0, name).transact(), 0);
 }
 
+void set_master(const std::string &name, const std::string &bridge)
+{
+	Message message = link_message(RTM_NEWLINK, 0, name);
+	const int index = index_of(bridge);
+	message.attribute(IFLA_MASTER, &index, sizeof(index));
+	CHECK_ERRNO(message.transact(), 0);
+}
+
+std::uint64_t statistic(const std::string &name, const std::string &counter)
+{
+	std::uint64_t value = 0;
+	std::ifstream file("/sys/class/net/" + name + "/statistics/" + counter);
+	CHECK(file >> value, "%s has no counter %s", name.c_str(), counter.c_str());
+	return value;
+}
+
 Link Link::dummy(const std::string &name)
 {
 	Message message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, name);
@@ -227,6 +245,41 @@ Link Link::macvtap(const std::string &name, const std::string &lower)
 	const std::size_t data = message.begin(IFLA_INFO_DATA);
 	const std::uint32_t mode = MACVLAN_MODE_BRIDGE;
 	message.attribute(IFLA_MACVLAN_MODE, &mode, sizeof(mode));
+	message.end(data);
+	message.end(info);
+	CHECK_ERRNO(message.transact(), 0);
+	disable_ipv6(name);
+	return Link(name);
+}
+
+Link Link::bridge(const std::string &name)
+{
+	Message message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, name);
+	const std::size_t info = message.begin(IFLA_LINKINFO);
+	message.attribute(IFLA_INFO_KIND, "bridge");
+	const std::size_t data = message.begin(IFLA_INFO_DATA);
+	/* Its own queries and reports would mix with the test's frames. */
+	const std::uint8_t no_snooping = 0;
+	message.attribute(IFLA_BR_MCAST_SNOOPING, &no_snooping, sizeof(no_snooping));
+	message.end(data);
+	message.end(info);
+	CHECK_ERRNO(message.transact(), 0);
+	disable_ipv6(name);
+	return Link(name);
+}
+
+Link Link::vlan(const std::string &name, const std::string &lower, std::uint16_t ethertype,
+		std::uint16_t id)
+{
+	Message message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, name);
+	const int lower_index = index_of(lower);
+	message.attribute(IFLA_LINK, &lower_index, sizeof(lower_index));
+	const std::size_t info = message.begin(IFLA_LINKINFO);
+	message.attribute(IFLA_INFO_KIND, "vlan");
+	const std::size_t data = message.begin(IFLA_INFO_DATA);
+	const std::uint16_t protocol = htons(ethertype);
+	message.attribute(IFLA_VLAN_PROTOCOL, &protocol, sizeof(protocol));
+	message.attribute(IFLA_VLAN_ID, &id, sizeof(id));
 	message.end(data);
 	message.end(info);
 	CHECK_ERRNO(message.transact(), 0);

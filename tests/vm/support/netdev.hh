@@ -28,6 +28,10 @@ Mac mac_of(const std::string &name);
 int index_of(const std::string &name);
 bool exists(const std::string &name);
 void delete_link(const std::string &name);
+/* Make the link a port of the bridge. */
+void set_master(const std::string &name, const std::string &bridge);
+/* One of the link's counters, as in "rx_packets". */
+std::uint64_t statistic(const std::string &name, const std::string &counter);
 
 /* A link that goes when the object does. Links are created down and with IPv6 off. */
 class Link
@@ -36,6 +40,10 @@ public:
 	static Link dummy(const std::string &name);
 	static Link veth(const std::string &name, const std::string &peer);
 	static Link macvtap(const std::string &name, const std::string &lower);
+	static Link bridge(const std::string &name);
+	/* Tags are ethertype (ETH_P_8021Q or ETH_P_8021AD) and id. */
+	static Link vlan(const std::string &name, const std::string &lower, std::uint16_t ethertype,
+			 std::uint16_t id);
 
 	Link(Link &&other) noexcept : name_(std::move(other.name_)) { other.name_.clear(); }
 	Link &operator=(Link &&) = delete;

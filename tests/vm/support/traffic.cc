@@ -60,7 +60,7 @@ void poll_used(Queue &queue, unsigned count)
 	}
 }
 
-void transmit(Rig &rig, const PacketSocket &far, const Traffic &traffic)
+void transmit(Rig &rig, const Traffic &traffic, const Arrival &arrives)
 {
 	Queue &tx = rig.tx;
 	const auto lengths = frame_lengths(traffic.count, traffic.largest, traffic.seed);
@@ -86,13 +86,19 @@ void transmit(Rig &rig, const PacketSocket &far, const Traffic &traffic)
 		}
 		tx.publish();
 		for (unsigned i = first; i < end; ++i)
-			check_frame(far.receive(), lengths[i], traffic.seed + i, traffic.far,
-				    traffic.guest);
+			arrives(lengths[i], traffic.seed + i);
 		while (tx.ring().outstanding())
 			take_used(tx);
 		rig.memory.release(marks[0], 0);
 		rig.memory.release(marks[1], 1);
 	}
+}
+
+void transmit(Rig &rig, const PacketSocket &far, const Traffic &traffic)
+{
+	transmit(rig, traffic, [&](std::size_t len, std::uint64_t seed) {
+		check_frame(far.receive(), len, seed, traffic.far, traffic.guest);
+	});
 }
 
 Receiver::Receiver(Rig &rig, const Traffic &traffic)

@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -42,6 +43,12 @@ struct Traffic {
 	Mac guest = guest_mac;
 	Mac far = far_mac;
 };
+
+/* Checks what comes of a frame of this length and seed. */
+using Arrival = std::function<void(std::size_t len, std::uint64_t seed)>;
+
+/* The guest sends; of each frame of a batch that was sent, arrives() is told, in order. */
+void transmit(Rig &rig, const Traffic &traffic, const Arrival &arrives);
 
 /*
  * The guest sends, the far end receives. Each buffer must come back with length 0, each frame
