@@ -1,132 +1,166 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * path_bench DEVICE...: what a frame costs from the driver's kick to its interrupt, by the TSC, on
- * each device with each kind of ring that it offers. A line each:
+ * path_bench [to=bridge] [rounds=N] [KEY=VALUE...] DEVICE...: what a frame costs each device, with
+ * each kind of ring that it offers. They take turns, round by round. A line each:
  *
- *	DEVICE tx|rx RING batch=N ticks=T
+ *	device=PATH way=tx|rx ring=RING bytes=N form=one|indirect batch=N to=tap|bridge
+ *	zerocopy=on|off worker=X path=X n=ROUNDS
  *
- * T is the median of the rounds. Under -icount shift=0 with one CPU a tick is an instruction of
- * all that runs meanwhile: worker, tap, network stack, wake-ups. From one batch to a larger one
- * only what is done for each frame grows.
+ * where any of the first six may be asked for, to leave out the rest. Medians of the rounds, for
+ * one frame:
  *
- *	tx: frames of an ethertype that nobody takes, into the tap's network stack
- *	rx: frames that wait in the tap, for buffers that are then made available
+ *	worker	what the device's own threads ran, wake-up to sleep, in ns by the scheduler
+ *	path	from the driver's kick to its interrupt, in TSC ticks: with it the driver's
+ *		eventfd_write() and poll(), and two switches of threads, once a batch
+ *
+ * Under -icount shift=0 with one CPU both are instructions. They are all that the device does: a
+ * round begins and ends with its threads asleep. The driver's work on its ring is before the kick
+ * and after the interrupt; what else the machine does meanwhile is not in the median. The driver
+ * gives way to the workers (SCHED_IDLE): they run inside its kick and are done before it waits, so
+ * that none of the cost of waking it is theirs, whichever way the scheduler would lean.
+ *
+ *	tx	frames into the tap's network stack, which drops them: it is nobody's ethertype, or
+ *		for 64 KB nobody's address; or into a bridge, whose other port is a dummy
+ *	rx	frames that wait in the tap, for buffers that are then made available
  */
 #include "ktap.hh"
-#include "support/rig.hh"
-#include "support/wire.hh"
+#include "station.hh"
 
 #include <algorithm>
-#include <chrono>
-#include <poll.h>
-#include <thread>
-#include <x86intrin.h>
+#include <cstdlib>
+#include <fstream>
+#include <list>
+#include <map>
+#include <sched.h>
 
 using namespace vna;
-using namespace vna::vm;
+using namespace vna::bench;
+namespace feature = vna::vm::feature;
 
 namespace
 {
 
-constexpr std::size_t frame_bytes = 64;
-constexpr unsigned rounds = 101, warm_up = 16;
-constexpr unsigned batches[] = {1, 64};
-
-struct Kind {
+struct Ring {
 	const char *name;
 	std::uint64_t features;
 };
-constexpr Kind kinds[] = {
+constexpr Ring rings[] = {
 	{"split", 0},
 	{"packed", feature::packed},
 	{"split-in-order", feature::in_order},
 	{"packed-in-order", feature::packed | feature::in_order},
 };
 
-/* Offers the batch, and waits until all of it was used. */
-std::uint64_t round(Queue &queue, const driver::Segment &segment, unsigned batch)
-{
-	driver::DriverRing &ring = queue.ring();
-	for (unsigned i = 0; i < batch; ++i)
-		CHECK(ring.add({&segment, 1}));
-	queue.take_calls();
-	CHECK(ring.enable_notifications(batch));
-	ring.publish();
-	const bool kick = ring.needs_kick();
-	CHECK(kick, "the device is awake");
+/* What is asked for: a line whose key has another value is not measured. */
+using Keys = std::map<std::string, std::string>;
 
-	pollfd ready{queue.call_fd(), POLLIN, 0};
-	const std::uint64_t start = __rdtsc();
-	queue.kick();
-	/* In the time of the machine that is emulated. */
-	const int woken = poll(&ready, 1, 20000);
-	const std::uint64_t ticks = __rdtsc() - start;
-	CHECK(woken == 1, "no interrupt");
-	for (unsigned i = 0; i < batch; ++i) {
-		const auto used = ring.collect();
-		CHECK(used && used->token != driver::no_token, "interrupted before the last of %u",
-		      batch);
+bool is_asked_for(const Keys &asked, const Keys &line)
+{
+	return std::ranges::all_of(asked, [&](const auto &key) {
+		const auto found = line.find(key.first);
+		return found == line.end() || found->second == key.second;
+	});
+}
+
+Keys keys_of(const Load &load)
+{
+	return {{"way", load.way == Way::tx ? "tx" : "rx"},
+		{"bytes", std::to_string(load.bytes)},
+		{"form", load.indirect ? "indirect" : "one"},
+		{"batch", std::to_string(load.batch)}};
+}
+
+std::vector<Load> loads_for(const Keys &asked, bool bridged)
+{
+	std::vector<Load> loads;
+	for (const Way way : {Way::tx, Way::rx}) {
+		for (const std::size_t bytes :
+		     {std::size_t{64}, std::size_t{256}, std::size_t{1500}, gso_bytes}) {
+			for (const bool indirect : {false, true}) {
+				for (const unsigned batch : {1u, 64u}) {
+					const Load load{way, bytes, indirect, batch};
+					/* A table of one page stands for nothing. */
+					if ((indirect && bytes != gso_bytes) ||
+					    (bridged && way == Way::rx))
+						continue;
+					if (is_asked_for(asked, keys_of(load)))
+						loads.push_back(load);
+				}
+			}
+		}
 	}
-	return ticks;
+	return loads;
 }
 
-std::uint64_t median(const std::vector<std::uint64_t> &all)
+std::uint64_t median(std::vector<std::uint64_t> all)
 {
-	std::vector<std::uint64_t> sorted = all;
-	std::sort(sorted.begin(), sorted.end());
-	return sorted[sorted.size() / 2];
+	std::sort(all.begin(), all.end());
+	return all[all.size() / 2];
 }
 
-/* Until the device has gone to sleep. */
-void settle()
+/* Whether the module of this device was loaded with zero-copy. */
+bool has_zerocopy(const std::string &device)
 {
-	std::this_thread::sleep_for(std::chrono::milliseconds(2));
+	const char *const path = ktap::is_oracle(device)
+					 ? "/sys/module/vhost_net/parameters/experimental_zcopytx"
+					 : "/sys/module/vhost_net_alt/parameters/zerocopy";
+	std::string value;
+	return std::getline(std::ifstream(path), value) && (value == "1" || value == "Y");
 }
 
-void measure(const std::string &device, const Kind &kind)
+bool offers(const std::string &device, std::uint64_t features)
 {
-	RigOptions options;
-	options.features |= feature::event_idx | kind.features;
 	std::uint64_t offered = 0;
-	CHECK_ERRNO(VhostDevice(device).get_features(offered), 0);
-	if (options.features & ~offered)
-		return;
-	Rig rig(device, options);
-	Wire wire;
-	rig.attach(wire.tap.fd());
+	CHECK_ERRNO(vm::VhostDevice(device).get_features(offered), 0);
+	return (offered & features) == features;
+}
 
-	const auto len = static_cast<std::uint32_t>(rig.header_size() + frame_bytes);
-	std::vector<std::byte> frame = make_frame(frame_bytes, 0);
-	frame[12] = std::byte{0x88};
-	frame[13] = std::byte{0xb6}; /* not what the far end listens to */
-	/* One for all frames: the device only reads them, or nobody reads what it wrote. */
-	const driver::Segment out{rig.memory.allocate(len), len, false};
-	const driver::Segment in{rig.memory.allocate(2048), 2048, true};
-	std::memcpy(rig.memory.at(out.gpa, len) + rig.header_size(), frame.data(), frame.size());
+/* While it lives, whoever else can run runs first. Threads made meanwhile would do the same. */
+class GivesWay
+{
+public:
+	GivesWay() { set(SCHED_IDLE); }
+	~GivesWay() noexcept(false) { set(SCHED_OTHER); }
 
-	for (const unsigned batch : batches) {
-		std::vector<std::uint64_t> ticks;
-		for (unsigned i = 0; i < warm_up + rounds; ++i) {
-			settle();
-			ticks.push_back(round(rig.tx, out, batch));
-		}
-		ticks.erase(ticks.begin(), ticks.begin() + warm_up);
-		std::printf("%s tx %s batch=%u ticks=%llu\n", device.c_str(), kind.name, batch,
-			    static_cast<unsigned long long>(median(ticks)));
+private:
+	static void set(int policy)
+	{
+		const sched_param none{};
+		CHECK(!sched_setscheduler(0, policy, &none), "%s", std::strerror(errno));
 	}
-	for (const unsigned batch : batches) {
-		std::vector<std::uint64_t> ticks;
-		for (unsigned i = 0; i < warm_up + rounds; ++i) {
-			for (unsigned k = 0; k < batch; ++k)
-				CHECK_ERRNO(wire.far.send(frame), 0);
-			settle();
-			ticks.push_back(round(rig.rx, in, batch));
+};
+
+void measure(std::list<Station> &stations, const Ring &ring, const Load &load, bool bridged,
+	     unsigned rounds)
+{
+	constexpr unsigned warm_up = 3;
+	std::vector<std::vector<std::uint64_t>> worker(stations.size()), path(stations.size());
+	for (Station &station : stations)
+		station.prepare(load);
+	const GivesWay gives_way;
+	for (unsigned i = 0; i < warm_up + rounds; ++i) {
+		std::size_t number = 0;
+		for (Station &station : stations) {
+			const Cost cost = station.round();
+			if (i >= warm_up) {
+				worker[number].push_back(cost.worker);
+				path[number].push_back(cost.path);
+			}
+			++number;
 		}
-		ticks.erase(ticks.begin(), ticks.begin() + warm_up);
-		std::printf("%s rx %s batch=%u ticks=%llu\n", device.c_str(), kind.name, batch,
-			    static_cast<unsigned long long>(median(ticks)));
 	}
-	rig.detach();
+	std::size_t number = 0;
+	for (const Station &station : stations) {
+		std::printf("device=%s way=%s ring=%s bytes=%zu form=%s batch=%u to=%s "
+			    "zerocopy=%s worker=%.1f path=%.1f n=%u\n",
+			    station.device().c_str(), load.way == Way::tx ? "tx" : "rx", ring.name,
+			    load.bytes, load.indirect ? "indirect" : "one", load.batch,
+			    bridged ? "bridge" : "tap",
+			    has_zerocopy(station.device()) ? "on" : "off",
+			    static_cast<double>(median(worker[number])) / load.batch,
+			    static_cast<double>(median(path[number])) / load.batch, rounds);
+		++number;
+	}
 }
 
 } /* namespace */
@@ -134,10 +168,35 @@ void measure(const std::string &device, const Kind &kind)
 int main(int argc, char **argv)
 {
 	std::setvbuf(stdout, nullptr, _IOLBF, 0);
+	Keys asked;
+	std::vector<std::string> devices;
+	for (const std::string argument : std::span(argv + 1, argv + argc)) {
+		const std::size_t equals = argument.find('=');
+		if (equals == argument.npos)
+			devices.push_back(argument);
+		else
+			asked[argument.substr(0, equals)] = argument.substr(equals + 1);
+	}
+	const bool bridged = asked["to"] == "bridge";
+	const unsigned rounds =
+		asked.contains("rounds") ? static_cast<unsigned>(std::stoul(asked["rounds"])) : 21;
+	asked.erase("to");
+	asked.erase("zerocopy"); /* as the modules were loaded */
+
 	try {
-		for (int i = 1; i < argc; ++i) {
-			for (const Kind &kind : kinds)
-				measure(argv[i], kind);
+		for (const Ring &ring : rings) {
+			if (!is_asked_for(asked, {{"ring", ring.name}}))
+				continue;
+			std::list<Station> stations;
+			for (const std::string &device : devices) {
+				if (is_asked_for(asked, {{"device", device}}) &&
+				    offers(device, ring.features))
+					stations.emplace_back(
+						device, static_cast<unsigned>(stations.size()),
+						ring.features, bridged);
+			}
+			for (const Load &load : loads_for(asked, bridged))
+				measure(stations, ring, load, bridged, rounds);
 		}
 	} catch (const ktap::Failure &failure) {
 		std::fprintf(stderr, "%s\n", failure.what.c_str());
