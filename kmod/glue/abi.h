@@ -10,7 +10,7 @@
  * Contexts:  P  process context, may sleep;
  *            O  as P, and in the owner's address space: an ioctl of the owner,
  *               or the worker;
- *            W  the worker;
+ *            W  the worker that serves the queue;
  *            A  any context, also with interrupts off.
  * Locks:     the device lock is taken before a queue lock, and queue locks in
  *            ascending order.  Nothing in context A takes either.
@@ -46,9 +46,13 @@ struct vna_config {
 	vna_u32 max_mem_regions;
 	vna_u32 rx_batch; /* frames or buffers handled at a time, 1 … VNA_MAX_BATCH */
 	vna_u32 tx_batch;
+	vna_u32 can_fork; /* nonzero: a worker may be one of the owner's threads */
+	vna_u32 fork_from_owner; /* nonzero: it is, unless the owner says otherwise */
 };
 
 #define VNA_MAX_BATCH 64
+/* The most workers of a device, and with it what a worker's number is below. */
+#define VNA_MAX_WORKERS 16
 
 /* Why a queue is to be looked at. */
 enum vna_event {
@@ -86,15 +90,18 @@ struct vna_core *vna_core_create(void *mem, struct vna_env *env, const struct vn
 void vna_core_destroy(struct vna_core *core);
 /* An ioctl on the device's descriptor; @arg as passed by the user.  P */
 long vna_core_ioctl(struct vna_core *core, vna_u32 cmd, vna_u64 arg);
-/* @queue has something to do; wakes the worker where that is news.  A */
+/* @queue has something to do; wakes its worker where that is news.  A */
 void vna_core_event(struct vna_core *core, vna_u32 queue, enum vna_event event);
 /* Nonzero while vna_core_work() would find something to do.  A */
-int vna_core_has_work(const struct vna_core *core);
+int vna_core_has_work(const struct vna_core *core, vna_u32 worker);
 /*
- * Serves each queue that has something to do for at most one weight's worth.
- * Returns nonzero if there is more; the caller lets others run between.  W
+ * Serves each queue of @worker's that has something to do for at most one
+ * weight's worth.  Returns nonzero if there is more; the caller lets others run
+ * between.  W
  */
-int vna_core_work(struct vna_core *core);
+int vna_core_work(struct vna_core *core, vna_u32 worker);
+/* @worker died with its process, and will not work again.  A */
+void vna_core_worker_killed(struct vna_core *core, vna_u32 worker);
 
 /* The feature bits that the owner has set.  A */
 vna_u64 vna_core_features(const struct vna_core *core);
@@ -134,25 +141,35 @@ int vna_env_copy_available(void *to, vna_u64 from, vna_u32 n, vna_u16 mask, vna_
 int vna_env_scatter_u64(vna_u64 to, vna_u64 span, const vna_u32 *at, const vna_u64 *values,
 			vna_u32 n);
 
-/* ---- locks, the owner and the worker ---------------------------------- */
+/* ---- locks, the owner and the workers --------------------------------- */
 
 void vna_env_lock_device(struct vna_env *env);
 void vna_env_unlock_device(struct vna_env *env);
 void vna_env_lock_queue(struct vna_env *env, vna_u32 queue);
 void vna_env_unlock_queue(struct vna_env *env, vna_u32 queue);
 
-/*
- * Makes the caller the owner: keeps its address space and starts the worker in
- * it, with the caller's cgroups and limits.  -ENOMEM and what starting a thread
- * returns.  P
- */
+/* Makes the caller the owner.  -EINVAL for who has no memory.  P */
 int vna_env_owner_attach(struct vna_env *env);
-/* Stops the worker and lets go of the owner; without an owner, nothing.  P */
+/*
+ * Stops all workers and lets go of the owner; without an owner, nothing.  No
+ * event comes any more.  P
+ */
 void vna_env_owner_detach(struct vna_env *env);
 /* Nonzero if the caller's address space is the owner's.  P */
 int vna_env_owner_is_current(struct vna_env *env);
-/* Has the worker call vna_core_work() soon; without a worker, nothing.  A */
-void vna_env_worker_wake(struct vna_env *env);
+/*
+ * Starts @worker in the caller's address space, with its cgroups, CPUs and
+ * limits: as one of its threads if @fork (see vna_config), else as a kernel
+ * thread.  -ENOMEM, or that a signal is to be handled first.  O
+ */
+int vna_env_worker_start(struct vna_env *env, vna_u32 worker, int fork);
+/* Waits for its end, while events may come; no queue is locked.  P */
+void vna_env_worker_stop(struct vna_env *env, vna_u32 worker);
+/*
+ * Has @worker call vna_core_work() soon; nothing where there is none of that
+ * number, any more.  A
+ */
+void vna_env_worker_wake(struct vna_env *env, vna_u32 worker);
 
 /* ---- eventfds ---------------------------------------------------------- */
 

@@ -58,6 +58,24 @@ SAME_FIELD(vhost_memory, nregions);
 SAME_FIELD(vhost_memory, padding);
 static_assert(sizeof(struct vna_vhost_memory) == offsetof(struct vhost_memory, regions));
 
+/* What older headers lack. */
+#ifdef VHOST_NEW_WORKER
+SAME_SIZE(vhost_worker_state);
+SAME_FIELD(vhost_worker_state, worker_id);
+SAME_SIZE(vhost_vring_worker);
+SAME_FIELD(vhost_vring_worker, index);
+SAME_FIELD(vhost_vring_worker, worker_id);
+SAME_VALUE(VHOST_NEW_WORKER);
+SAME_VALUE(VHOST_FREE_WORKER);
+SAME_VALUE(VHOST_ATTACH_VRING_WORKER);
+SAME_VALUE(VHOST_GET_VRING_WORKER);
+#endif
+#ifdef VHOST_SET_FORK_FROM_OWNER
+SAME_VALUE(VHOST_SET_FORK_FROM_OWNER);
+SAME_VALUE(VHOST_GET_FORK_FROM_OWNER);
+static_assert(VHOST_FORK_OWNER_KTHREAD == 0 && VHOST_FORK_OWNER_TASK == 1);
+#endif
+
 SAME_VALUE(VHOST_GET_FEATURES);
 SAME_VALUE(VHOST_SET_FEATURES);
 SAME_VALUE(VHOST_SET_OWNER);

@@ -42,7 +42,7 @@ void vna_env_destroy(struct vna_env *env)
 {
 	u32 i;
 
-	/* After this there are neither pollers nor a worker: nobody looks at env. */
+	/* After this there are neither pollers nor workers: nobody looks at env. */
 	vna_core_destroy(env->core);
 	vna_env_free(env->core);
 

@@ -19,7 +19,7 @@ struct vna_env {
 	/* The owner, or NULL: for comparison only, its memory may be gone. */
 	struct mm_struct *owner;
 	pid_t owner_pid;
-	struct vna_worker worker;
+	struct vna_worker workers[VNA_MAX_WORKERS];
 
 	/* One a device, so that no guest can silence another's lines. */
 	struct ratelimit_state log_limit;

@@ -4,6 +4,7 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 
+#include "compat/thread.h"
 #include "glue/abi.h"
 #include "glue/chardev.h"
 #include "glue/netdev.h"
@@ -19,6 +20,11 @@ MODULE_PARM_DESC(rx_batch, "Frames and buffers handled at a time on a receive qu
 static ushort tx_batch = VNA_MAX_BATCH;
 module_param(tx_batch, ushort, 0444);
 MODULE_PARM_DESC(tx_batch, "Buffers and frames handled at a time on a transmit queue, 1 to 64 (64)");
+
+static bool fork_from_owner_default = true;
+module_param(fork_from_owner_default, bool, 0444);
+MODULE_PARM_DESC(fork_from_owner_default,
+		 "Workers are threads of the owner's where the kernel can, else kernel threads (Y)");
 
 static struct vna_config config;
 
@@ -38,6 +44,8 @@ static int __init vna_init(void)
 	config.max_mem_regions = max_mem_regions;
 	config.rx_batch = rx_batch;
 	config.tx_batch = tx_batch;
+	config.can_fork = vna_thread_can_fork();
+	config.fork_from_owner = config.can_fork && fork_from_owner_default;
 	error = vna_netdev_init();
 	if (error)
 		return error;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The owner, and the worker that runs in its address space. */
+/* The owner, and the workers that run in its address space. */
 
 #include <linux/err.h>
 #include <linux/rcupdate.h>
@@ -18,13 +18,14 @@
  */
 static bool worker_step(void *data)
 {
-	struct vna_core *core = ((struct vna_env *)data)->core;
+	struct vna_worker *worker = data;
+	struct vna_core *core = worker->env->core;
 
-	if (!vna_core_has_work(core))
+	if (!vna_core_has_work(core, worker->number))
 		return false;
 
 	__set_current_state(TASK_RUNNING);
-	vna_core_work(core);
+	vna_core_work(core, worker->number);
 	cond_resched();
 	return true;
 }
@@ -32,58 +33,58 @@ static bool worker_step(void *data)
 /*
  * The worker shares its owner's fate where it is a thread of the owner's, but
  * the descriptor may outlive both: inherited, or passed on.  From here on a
- * wake-up is nothing; detach still has to wait for the thread.
+ * wake-up is nothing; whoever stops the worker still has to wait for the thread.
  */
 static void worker_killed(void *data)
 {
-	struct vna_env *env = data;
+	struct vna_worker *worker = data;
 
-	RCU_INIT_POINTER(env->worker.wakeable, NULL);
+	vna_core_worker_killed(worker->env->core, worker->number);
+	RCU_INIT_POINTER(worker->wakeable, NULL);
 	/* Who is about to wake it has done so before its task goes. */
 	synchronize_rcu();
 }
 
 int vna_env_owner_attach(struct vna_env *env)
 {
-	struct vna_thread *thread;
-	char name[TASK_COMM_LEN];
-
 	if (!current->mm)
 		return -EINVAL;
 
-	snprintf(name, sizeof(name), "vhost-%d", current->tgid);
-	thread = vna_thread_create(worker_step, worker_killed, env, name);
-	if (IS_ERR(thread))
-		return PTR_ERR(thread);
-
 	/*
 	 * The structure only, so that its address is no other's.  Holding the memory
-	 * is the thread's business: it goes with the owner where the thread does,
-	 * whoever has the descriptor; a kernel thread keeps it (compat/thread.c).
+	 * is the threads' business: it goes with the owner where they do, whoever has
+	 * the descriptor; a kernel thread keeps it (compat/thread.c).
 	 */
 	mmgrab(current->mm);
 	env->owner = current->mm;
 	env->owner_pid = current->tgid;
-
-	/* Before it runs, and so before it can be killed. */
-	env->worker.thread = thread;
-	rcu_assign_pointer(env->worker.wakeable, thread);
-	vna_thread_start(thread);
 	return 0;
 }
 
+/* For whoever stops the worker when nobody can wake it. */
+static void worker_end(struct vna_worker *worker)
+{
+	vna_thread_stop(worker->thread);
+	worker->thread = NULL;
+}
+
 /*
- * Waits for the vna_core_work() under way, so no queue is locked here.  There
+ * Waits for each vna_core_work() under way, so no queue is locked here.  There
  * are no wake-ups either: pollers are gone, and ioctls hold the device lock.
  */
 void vna_env_owner_detach(struct vna_env *env)
 {
+	unsigned int i;
+
 	if (!env->owner)
 		return;
 
-	RCU_INIT_POINTER(env->worker.wakeable, NULL);
-	vna_thread_stop(env->worker.thread);
-	env->worker.thread = NULL;
+	for (i = 0; i < ARRAY_SIZE(env->workers); i++) {
+		if (!env->workers[i].thread)
+			continue;
+		RCU_INIT_POINTER(env->workers[i].wakeable, NULL);
+		worker_end(&env->workers[i]);
+	}
 
 	mmdrop(env->owner);
 	env->owner = NULL;
@@ -95,12 +96,43 @@ int vna_env_owner_is_current(struct vna_env *env)
 	return env->owner && env->owner == current->mm;
 }
 
-void vna_env_worker_wake(struct vna_env *env)
+int vna_env_worker_start(struct vna_env *env, vna_u32 number, int fork)
+{
+	struct vna_worker *worker = &env->workers[number];
+	struct vna_thread *thread;
+	char name[TASK_COMM_LEN];
+
+	worker->env = env;
+	worker->number = number;
+	snprintf(name, sizeof(name), "vhost-%d", current->tgid);
+	thread = vna_thread_create(fork ? VNA_THREAD_OF_CALLER : VNA_THREAD_OF_KERNEL, worker_step,
+				   worker_killed, worker, name);
+	if (IS_ERR(thread))
+		return PTR_ERR(thread);
+
+	/* Before it runs, and so before it can be killed. */
+	worker->thread = thread;
+	rcu_assign_pointer(worker->wakeable, thread);
+	vna_thread_start(thread);
+	return 0;
+}
+
+void vna_env_worker_stop(struct vna_env *env, vna_u32 number)
+{
+	struct vna_worker *worker = &env->workers[number];
+
+	RCU_INIT_POINTER(worker->wakeable, NULL);
+	/* An event may have found it when it still served that queue. */
+	synchronize_rcu();
+	worker_end(worker);
+}
+
+void vna_env_worker_wake(struct vna_env *env, vna_u32 number)
 {
 	struct vna_thread *thread;
 
 	rcu_read_lock();
-	thread = rcu_dereference(env->worker.wakeable);
+	thread = rcu_dereference(env->workers[number].wakeable);
 	if (thread)
 		vna_thread_wake(thread);
 	rcu_read_unlock();

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A device's one thread, which calls vna_core_work(). */
+/* A device's threads, which call vna_core_work(). */
 #ifndef VNA_WORKER_H
 #define VNA_WORKER_H
 
 #include <linux/compiler_types.h>
+#include <linux/types.h>
 
+struct vna_env;
 struct vna_thread;
 
 struct vna_worker {
-	/* Until detach, whether or not the thread still runs. */
+	struct vna_env *env;
+	u32 number;
+	/* Until it is stopped, whether or not the thread still runs. */
 	struct vna_thread *thread;
 	/* The same while it can be woken: NULL once it is dying. */
 	struct vna_thread __rcu *wakeable;

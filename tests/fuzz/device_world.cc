@@ -27,6 +27,8 @@ constexpr u32 commands[] = {
 	VNA_VHOST_SET_VRING_ADDR,      VNA_VHOST_SET_VRING_BASE,       VNA_VHOST_GET_VRING_BASE,
 	VNA_VHOST_SET_VRING_KICK,      VNA_VHOST_SET_VRING_CALL,       VNA_VHOST_SET_VRING_ERR,
 	VNA_VHOST_SET_BACKEND_FEATURES, VNA_VHOST_GET_BACKEND_FEATURES, VNA_VHOST_NET_SET_BACKEND,
+	VNA_VHOST_NEW_WORKER,	       VNA_VHOST_FREE_WORKER,	       VNA_VHOST_ATTACH_VRING_WORKER,
+	VNA_VHOST_GET_VRING_WORKER,    VNA_VHOST_GET_FORK_FROM_OWNER,  VNA_VHOST_SET_FORK_FROM_OWNER,
 };
 
 constexpr u64 bit(unsigned n)
@@ -56,8 +58,8 @@ template <class T> void put(u64 offset, T value)
 bool known_result(long result)
 {
 	static constexpr long known[] = {-eperm,  -e2big,  -enomem,	-efault,  -ebusy,
-					 -einval, -enotty, -eopnotsupp, -enobufs, -EBADF,
-					 -ENOTSOCK};
+					 -einval, -enotty, -eopnotsupp, -enobufs, -enodev,
+					 -EBADF,  -ENOTSOCK};
 	return result >= 0 || std::ranges::find(known, result) != std::end(known);
 }
 
@@ -66,11 +68,19 @@ bool known_result(long result)
 constexpr u64 turn_accesses = 70ull * (Weight::max_segments + 2 * BufferBatch::capacity) +
 			      Weight::max_packets * 64ull;
 
+vna_config config(Input &in)
+{
+	vna_config config = host::default_config();
+	config.max_mem_regions = 8;
+	config.rx_batch = 1u + in.byte() % VNA_MAX_BATCH;
+	config.tx_batch = 1u + in.byte() % VNA_MAX_BATCH;
+	return config;
+}
+
 } // namespace
 
 DeviceWorld::DeviceWorld(Input &in)
-    : in_(in), kernel_({8, 1u + in.byte() % VNA_MAX_BATCH, 1u + in.byte() % VNA_MAX_BATCH}),
-      tap_(kernel_), other_(kernel_, 10),
+    : in_(in), kernel_(config(in)), tap_(kernel_), other_(kernel_, 10),
       sides_{{{0, kernel_.add_eventfd(), kernel_.add_eventfd(), kernel_.add_eventfd()},
 	      {1, kernel_.add_eventfd(), kernel_.add_eventfd(), kernel_.add_eventfd()}}}
 {
@@ -160,6 +170,9 @@ void DeviceWorld::run()
 // What holds between any two steps, whatever they were.
 void DeviceWorld::check()
 {
+	bool has_work = false;
+	for (u32 i = 0; i < VNA_MAX_WORKERS; i++)
+		has_work = has_work || device().has_work(i);
 	for (u32 i = 0; i < Device::queue_count; i++) {
 		const Queue &q = device().queue(i);
 		const Virtqueue &ring = q.ring();
@@ -176,7 +189,7 @@ void DeviceWorld::check()
 		if (q.batch.size())
 			trap("queue %u: %u buffers are left in the batch", i, q.batch.size());
 		if (ring.shadowed() &&
-		    (!on || (ring.error() == RingError::none && !device().has_work())))
+		    (!on || (ring.error() == RingError::none && !has_work)))
 			trap("queue %u: %u used buffers are not shown", i, ring.shadowed());
 		if (q.next > q.taken || q.taken > q.batch_limit || (!on && q.taken))
 			trap("queue %u is at frame %u of %u", i, q.next, q.taken);
@@ -187,8 +200,10 @@ void DeviceWorld::check()
 			counted_[i][c] = now;
 		}
 	}
-	if (kernel_.has_worker() && device().has_work() && !kernel_.woken())
-		trap("there is work, and the worker sleeps");
+	for (u32 i = 0; i < VNA_MAX_WORKERS; i++) {
+		if (kernel_.workers() >> i & 1 && device().has_work(i) && !kernel_.woken(i))
+			trap("there is work, and worker %u sleeps", i);
+	}
 	// Kept for tests that read them.
 	for (host::FakeBackend *file : {&tap_, &other_}) {
 		file->sent.clear();
@@ -199,10 +214,12 @@ void DeviceWorld::check()
 
 void DeviceWorld::work()
 {
-	for (u32 turns = 1 + in_.byte() % 4; turns && kernel_.has_worker() && kernel_.woken();
-	     turns--) {
+	for (u32 turns = 1 + in_.byte() % 4; turns && kernel_.woken(); turns--) {
 		const u64 before = kernel_.memory.accesses();
-		kernel_.turn();
+		u32 worker = 0;
+		while (!kernel_.woken(worker))
+			worker++;
+		kernel_.turn(worker);
 		const u64 took = kernel_.memory.accesses() - before;
 		if (took > turn_accesses)
 			trap("a turn of %llu accesses", took);
@@ -363,6 +380,16 @@ void DeviceWorld::command()
 	case VNA_VHOST_GET_VRING_BASE:
 		ioctl(number, vna_vhost_vring_state{index, static_cast<u32>(in_.number())});
 		break;
+	case VNA_VHOST_FREE_WORKER:
+	case VNA_VHOST_ATTACH_VRING_WORKER: {
+		const u8 worker = in_.byte();
+		const u32 id = worker < 0xf0 ? worker % 4 : in_.get<u32>();
+		if (number == VNA_VHOST_FREE_WORKER)
+			ioctl(number, vna_vhost_worker_state{id});
+		else
+			ioctl(number, vna_vhost_vring_worker{index, id});
+		break;
+	}
 	case VNA_VHOST_SET_VRING_ADDR: {
 		vna_vhost_vring_addr addr{index,
 					  in_.byte() >= 0xf0,

@@ -41,7 +41,7 @@ DeviceBench::Side::Side(DeviceBench &bench, u32 i, const DeviceOptions &options)
 }
 
 DeviceBench::DeviceBench(const DeviceOptions &given)
-    : options(given), kernel({64, given.batch, given.batch}),
+    : options(given), kernel(given.config()),
       backend(kernel, given.features & own_header ? 0 : header()),
       rx(*this, rx_queue, given), tx(*this, tx_queue, given)
 {

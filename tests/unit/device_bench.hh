@@ -39,6 +39,15 @@ struct DeviceOptions {
 	unsigned size = 256;
 	bool start = true; // false: the device as it was opened
 	u32 batch = VNA_MAX_BATCH; // of both queues
+	std::function<void(vna_config &)> configure{}; // what else is not as by default
+
+	[[nodiscard]] vna_config config() const
+	{
+		vna_config config = host::default_config(batch);
+		if (configure)
+			configure(config);
+		return config;
+	}
 };
 
 // What a test of the device runs on: a format, in order or not, and a batch.

@@ -278,7 +278,7 @@ TEST_P(Transmit, lets_others_run_after_256_frames)
 	b.kernel.turn();
 	EXPECT_EQ(b.backend.sent.size(), 256u);
 	EXPECT_EQ(b.count(tx_queue, Count::requeues), 1u);
-	EXPECT_TRUE(vna_core_has_work(b.kernel.core()));
+	EXPECT_TRUE(vna_core_has_work(b.kernel.core(), 0));
 	b.kernel.turn();
 	EXPECT_EQ(b.backend.sent.size(), 512u);
 	b.kernel.work();

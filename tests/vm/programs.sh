@@ -18,6 +18,7 @@ case $device in
 /dev/vhost-net)
 	name=vhost_net
 	modprobe vhost_net || bail_out "vhost_net does not load"
+	modprobe vhost_scsi || bail_out "vhost_scsi does not load"
 	;;
 *)
 	name=vhost_net_alt

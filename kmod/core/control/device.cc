@@ -6,7 +6,8 @@
 
 namespace vna {
 
-Device::Device(vna_env *env, const vna_config &config) : env_(env), config_(config)
+Device::Device(vna_env *env, const vna_config &config)
+	: env_(env), config_(config), fork_from_owner_(config.fork_from_owner), workers_(env)
 {
 	queues_[VNA_VHOST_NET_VQ_RX].batch_limit = config.rx_batch;
 	queues_[VNA_VHOST_NET_VQ_TX].batch_limit = config.tx_batch;
@@ -23,15 +24,6 @@ const char *Device::queue_name(u32 i)
 	return i == VNA_VHOST_NET_VQ_RX ? "rx" : "tx";
 }
 
-// Marks the queue and wakes the worker, unless someone has and it has not come
-// yet.  What the queue is to find was written before: pairs with work().
-void Device::mark(u32 index)
-{
-	const u32 bit = 1u << index;
-	if (!(pending_.fetch_or(bit, std::memory_order_acq_rel) & bit))
-		vna_env_worker_wake(env_);
-}
-
 void Device::event(u32 index, vna_event event)
 {
 	Queue &q = queues_[index];
@@ -45,22 +37,23 @@ void Device::event(u32 index, vna_event event)
 		if (q.starved.load(std::memory_order_relaxed))
 			return;
 	}
-	mark(index);
+	workers_.mark(index);
 }
 
-bool Device::work()
+bool Device::work(u32 worker)
 {
-	const u32 todo = pending_.exchange(0, std::memory_order_acq_rel);
 	for (u32 i = 0; i < queue_count; i++) {
-		if (todo >> i & 1)
-			run(i);
+		if (workers_.take(i, worker))
+			run(i, worker);
 	}
-	return has_work();
+	return has_work(worker);
 }
 
-void Device::run(u32 index)
+void Device::run(u32 index, u32 worker)
 {
 	QueueLock lock(env_, index);
+	if (!workers_.serves(index, worker))
+		return workers_.mark(index); // handed over: the new one is to look
 	Queue &q = queues_[index];
 	if (!q.backend || q.ring().error() != RingError::none)
 		return;
@@ -72,8 +65,7 @@ void Device::run(u32 index)
 		return stop(q, index);
 	if (outcome == Outcome::more) {
 		q.counters.add(Count::requeues);
-		// The worker asks has_work() next: there is no one to wake.
-		pending_.fetch_or(1u << index, std::memory_order_acq_rel);
+		workers_.mark_own(index);
 	}
 }
 
@@ -97,7 +89,7 @@ void Device::restart(Queue &q, u32 index)
 	q.ring().clear_error();
 	q.stopped_by.store(RingError::none, std::memory_order_relaxed);
 	q.starved.store(false, std::memory_order_relaxed);
-	mark(index);
+	workers_.mark(index);
 }
 
 // Whether all of the ring lies in user space as far as bounds go.
@@ -169,7 +161,7 @@ void Device::drop_backend(Queue &q)
 }
 
 // Gives everything back, in the order that lets nothing come after: first what
-// makes events, then the worker, then the memory that it translates by.
+// makes events, then the workers, then the memory that it translates by.
 void Device::release()
 {
 	for (u32 i = 0; i < queue_count; i++) {
@@ -182,8 +174,9 @@ void Device::release()
 		q.reset();
 	}
 	vna_env_owner_detach(env_);
+	workers_.end();
 	owned_ = false;
-	pending_.store(0, std::memory_order_relaxed);
+	fork_from_owner_ = config_.fork_from_owner;
 	if (memory_)
 		RegionTable::destroy(std::exchange(memory_, nullptr));
 	features_.store(Features(), std::memory_order_relaxed);

@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 
+#include "core/control/workers.hh"
 #include "core/net/queue.hh"
 
 namespace vna {
@@ -23,12 +24,10 @@ public:
 
 	// In any context.
 	void event(u32 queue, vna_event event);
-	[[nodiscard]] bool has_work() const
-	{
-		return pending_.load(std::memory_order_acquire);
-	}
-	// Serves what has work, for one weight each.  Whether there is more.
-	bool work();
+	void worker_killed(u32 worker) { workers_.killed(worker); }
+	[[nodiscard]] bool has_work(u32 worker) const { return workers_.has_work(worker); }
+	// Serves what @worker has work for, for one weight each.  Whether there is more.
+	bool work(u32 worker);
 
 	[[nodiscard]] const Queue &queue(u32 i) const { return queues_[i]; }
 	[[nodiscard]] Features features() const { return features_.load(std::memory_order_relaxed); }
@@ -53,6 +52,12 @@ private:
 	long reset_owner(const Call &call);
 	long set_mem_table(const Call &call);
 	long set_backend(const Call &call);
+	long get_fork_from_owner(const Call &call);
+	long set_fork_from_owner(const Call &call);
+	long new_worker(const Call &call);
+	long free_worker(const Call &call);
+	long attach_vring_worker(const Call &call);
+	long get_vring_worker(const Call &call);
 	long set_vring_num(const Call &call);
 	long set_vring_addr(const Call &call);
 	long set_vring_base(const Call &call);
@@ -66,10 +71,9 @@ private:
 	void unbind(Queue &queue);
 	void drop_backend(Queue &queue);
 	void release();
-	void run(u32 index);
+	void run(u32 index, u32 worker);
 	void stop(Queue &queue, u32 index);
 	void restart(Queue &queue, u32 index);
-	void mark(u32 index);
 	[[nodiscard]] static bool ring_ok(const Queue &queue, const RingAddresses &at);
 
 	vna_env *env_;
@@ -77,7 +81,8 @@ private:
 	std::atomic<Features> features_{}; // written under the device lock, for any reader
 	RegionTable *memory_ = nullptr;
 	bool owned_ = false;
-	std::atomic<u32> pending_{0}; // queues that have work, a bit each
+	bool fork_from_owner_; // what kind of thread a worker is: see vna_config
+	Workers workers_;
 	std::array<Queue, queue_count> queues_;
 };
 

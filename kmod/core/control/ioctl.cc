@@ -46,6 +46,7 @@ struct Device::Command {
 	u32 number;
 	enum Needs : u8 { nothing, owner, queue } needs;
 	long (Device::*run)(const Call &);
+	int unowned = eperm; // while there is no owner at all
 };
 
 constinit const Device::Command Device::commands[] = {
@@ -55,6 +56,10 @@ constinit const Device::Command Device::commands[] = {
 	{VNA_VHOST_SET_BACKEND_FEATURES, Command::nothing, &Device::set_backend_features},
 	{VNA_VHOST_SET_OWNER, Command::nothing, &Device::set_owner},
 	{VNA_VHOST_RESET_OWNER, Command::owner, &Device::reset_owner},
+	{VNA_VHOST_GET_FORK_FROM_OWNER, Command::nothing, &Device::get_fork_from_owner},
+	{VNA_VHOST_SET_FORK_FROM_OWNER, Command::nothing, &Device::set_fork_from_owner},
+	{VNA_VHOST_NEW_WORKER, Command::owner, &Device::new_worker, einval},
+	{VNA_VHOST_FREE_WORKER, Command::owner, &Device::free_worker, einval},
 	{VNA_VHOST_SET_MEM_TABLE, Command::owner, &Device::set_mem_table},
 	{VNA_VHOST_NET_SET_BACKEND, Command::nothing, &Device::set_backend},
 	{VNA_VHOST_SET_VRING_NUM, Command::queue, &Device::set_vring_num},
@@ -64,6 +69,8 @@ constinit const Device::Command Device::commands[] = {
 	{VNA_VHOST_SET_VRING_KICK, Command::queue, &Device::set_vring_kick},
 	{VNA_VHOST_SET_VRING_CALL, Command::queue, &Device::set_vring_call},
 	{VNA_VHOST_SET_VRING_ERR, Command::queue, &Device::set_vring_err},
+	{VNA_VHOST_ATTACH_VRING_WORKER, Command::queue, &Device::attach_vring_worker, einval},
+	{VNA_VHOST_GET_VRING_WORKER, Command::queue, &Device::get_vring_worker, einval},
 };
 
 long Device::ioctl(u32 number, u64 arg)
@@ -80,7 +87,7 @@ long Device::ioctl(u32 number, u64 arg)
 	DeviceLock lock(env_);
 	Call call{arg};
 	if (command->needs != Command::nothing && !is_owner())
-		return -eperm;
+		return owned_ ? -eperm : -command->unowned;
 	if (command->needs != Command::queue)
 		return (this->*command->run)(call);
 
@@ -145,7 +152,12 @@ long Device::set_owner(const Call &)
 {
 	if (owned_)
 		return -ebusy;
-	const int error = vna_env_owner_attach(env_);
+	long error = vna_env_owner_attach(env_);
+	if (error)
+		return error;
+	error = workers_.begin(fork_from_owner_);
+	if (error)
+		vna_env_owner_detach(env_);
 	owned_ = !error;
 	return error;
 }
@@ -160,6 +172,50 @@ long Device::reset_owner(const Call &)
 	release();
 	memory_ = empty;
 	return 0;
+}
+
+long Device::get_fork_from_owner(const Call &call)
+{
+	return copy_out(call.arg, static_cast<u8>(fork_from_owner_));
+}
+
+long Device::set_fork_from_owner(const Call &call)
+{
+	u8 fork;
+	if (owned_)
+		return -ebusy; // has its worker already
+	if (copy_in(fork, call.arg))
+		return -efault;
+	if (fork > 1)
+		return -einval;
+	if (fork && !config_.can_fork)
+		return -eopnotsupp;
+	fork_from_owner_ = fork;
+	return 0;
+}
+
+long Device::new_worker(const Call &call)
+{
+	// Kernel threads count against no limit of the owner's, so who chose them has
+	// the one.  Where there is no choice, VNA_MAX_WORKERS is the limit.
+	if (config_.can_fork && !fork_from_owner_)
+		return -efault;
+	vna_vhost_worker_state state;
+	const long error = workers_.add(fork_from_owner_, state.worker_id);
+	if (error)
+		return error;
+	if (!copy_out(call.arg, state))
+		return 0;
+	(void)workers_.remove(state.worker_id); // the owner would not know of it
+	return -efault;
+}
+
+long Device::free_worker(const Call &call)
+{
+	vna_vhost_worker_state state;
+	if (copy_in(state, call.arg))
+		return -efault;
+	return workers_.remove(state.worker_id);
 }
 
 long Device::set_mem_table(const Call &call)
@@ -319,6 +375,23 @@ long Device::set_vring_call(const Call &call)
 long Device::set_vring_err(const Call &call)
 {
 	return set_eventfd(call.queue->error, call.arg);
+}
+
+long Device::attach_vring_worker(const Call &call)
+{
+	vna_vhost_vring_worker worker;
+	if (copy_in(worker, call.arg))
+		return -efault;
+	return workers_.attach(call.index, worker.worker_id);
+}
+
+long Device::get_vring_worker(const Call &call)
+{
+	u32 worker;
+	const long error = workers_.find(call.index, worker);
+	if (error)
+		return error;
+	return copy_out(call.arg, vna_vhost_vring_worker{call.index, worker});
 }
 
 } // namespace vna

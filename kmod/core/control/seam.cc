@@ -37,14 +37,19 @@ void vna_core_event(vna_core *core, vna_u32 queue, vna_event event)
 	core->device.event(queue, event);
 }
 
-int vna_core_has_work(const vna_core *core)
+int vna_core_has_work(const vna_core *core, vna_u32 worker)
 {
-	return core->device.has_work();
+	return core->device.has_work(worker);
 }
 
-int vna_core_work(vna_core *core)
+int vna_core_work(vna_core *core, vna_u32 worker)
 {
-	return core->device.work();
+	return core->device.work(worker);
+}
+
+void vna_core_worker_killed(vna_core *core, vna_u32 worker)
+{
+	core->device.worker_killed(worker);
 }
 
 vna_u64 vna_core_features(const vna_core *core)

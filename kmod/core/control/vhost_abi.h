@@ -52,21 +52,36 @@ struct vna_vhost_memory {
 	vna_u32 padding;
 };
 
+struct vna_vhost_worker_state {
+	vna_u32 worker_id;
+};
+
+struct vna_vhost_vring_worker {
+	vna_u32 index;
+	vna_u32 worker_id;
+};
+
 #define VNA_VHOST_GET_FEATURES VNA_IOR(0x00, vna_u64)
 #define VNA_VHOST_SET_FEATURES VNA_IOW(0x00, vna_u64)
 #define VNA_VHOST_SET_OWNER VNA_IO(0x01)
 #define VNA_VHOST_RESET_OWNER VNA_IO(0x02)
 #define VNA_VHOST_SET_MEM_TABLE VNA_IOW(0x03, struct vna_vhost_memory)
+#define VNA_VHOST_NEW_WORKER VNA_IOR(0x08, struct vna_vhost_worker_state)
+#define VNA_VHOST_FREE_WORKER VNA_IOW(0x09, struct vna_vhost_worker_state)
 #define VNA_VHOST_SET_VRING_NUM VNA_IOW(0x10, struct vna_vhost_vring_state)
 #define VNA_VHOST_SET_VRING_ADDR VNA_IOW(0x11, struct vna_vhost_vring_addr)
 #define VNA_VHOST_SET_VRING_BASE VNA_IOW(0x12, struct vna_vhost_vring_state)
 #define VNA_VHOST_GET_VRING_BASE VNA_IOWR(0x12, struct vna_vhost_vring_state)
+#define VNA_VHOST_ATTACH_VRING_WORKER VNA_IOW(0x15, struct vna_vhost_vring_worker)
+#define VNA_VHOST_GET_VRING_WORKER VNA_IOWR(0x16, struct vna_vhost_vring_worker)
 #define VNA_VHOST_SET_VRING_KICK VNA_IOW(0x20, struct vna_vhost_vring_file)
 #define VNA_VHOST_SET_VRING_CALL VNA_IOW(0x21, struct vna_vhost_vring_file)
 #define VNA_VHOST_SET_VRING_ERR VNA_IOW(0x22, struct vna_vhost_vring_file)
 #define VNA_VHOST_SET_BACKEND_FEATURES VNA_IOW(0x25, vna_u64)
 #define VNA_VHOST_GET_BACKEND_FEATURES VNA_IOR(0x26, vna_u64)
 #define VNA_VHOST_NET_SET_BACKEND VNA_IOW(0x30, struct vna_vhost_vring_file)
+#define VNA_VHOST_SET_FORK_FROM_OWNER VNA_IOW(0x84, vna_u8)
+#define VNA_VHOST_GET_FORK_FROM_OWNER VNA_IOR(0x85, vna_u8)
 
 /* Feature bits, by number. */
 #define VNA_VIRTIO_NET_F_MRG_RXBUF 15

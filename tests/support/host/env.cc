@@ -56,6 +56,8 @@ struct Hooks {
 	static void lock_queue(FakeKernel &k, vna_u32 queue)
 	{
 		k.may_sleep("a queue lock");
+		if (auto hook = k.before_lock_.extract(queue))
+			hook.mapped()();
 		if (k.queues_locked_ >> queue)
 			trap("queue locks are to be taken in ascending order, and once");
 		k.queues_locked_ |= 1u << queue;
@@ -83,9 +85,9 @@ struct Hooks {
 	{
 		k.may_sleep("owner_detach");
 		if (k.queues_locked_)
-			trap("the worker is stopped with a queue lock, which it may want");
+			trap("workers are stopped with a queue lock, which they may want");
 		k.owner_ = 0;
-		k.woken_ = false;
+		k.workers_ = k.forked_ = k.woken_ = 0;
 	}
 
 	static int owner_is_current(FakeKernel &k)
@@ -94,11 +96,37 @@ struct Hooks {
 		return k.owner_ && k.owner_ == k.process;
 	}
 
-	static void worker_wake(FakeKernel &k)
+	static int worker_start(FakeKernel &k, vna_u32 worker, int fork)
 	{
+		k.may_sleep("worker_start");
+		if (!k.owner_ || worker >= VNA_MAX_WORKERS || k.workers_ >> worker & 1)
+			trap("worker %u can't be started", worker);
+		if (k.worker_error)
+			return k.worker_error;
+		k.workers_ |= 1u << worker;
+		if (fork)
+			k.forked_ |= 1u << worker;
+		return 0;
+	}
+
+	static void worker_stop(FakeKernel &k, vna_u32 worker)
+	{
+		k.may_sleep("worker_stop");
+		if (k.queues_locked_)
+			trap("a worker is stopped with a queue lock, which it may want");
+		if (worker >= VNA_MAX_WORKERS || !(k.workers_ >> worker & 1))
+			trap("there is no worker %u to stop", worker);
+		k.workers_ &= ~(1u << worker);
+		k.forked_ &= ~(1u << worker);
+		k.woken_ &= ~(1u << worker);
+	}
+
+	static void worker_wake(FakeKernel &k, vna_u32 worker)
+	{
+		if (worker >= VNA_MAX_WORKERS)
+			trap("worker %u is woken", worker);
 		k.wakes++;
-		if (k.owner_)
-			k.woken_ = true;
+		k.woken_ |= k.workers_ & 1u << worker;
 	}
 
 	// The file behind @fd if it is an eventfd, or an error.
@@ -285,9 +313,19 @@ int vna_env_owner_is_current(vna_env *env)
 	return Hooks::owner_is_current(env->kernel);
 }
 
-void vna_env_worker_wake(vna_env *env)
+int vna_env_worker_start(vna_env *env, vna_u32 worker, int fork)
 {
-	Hooks::worker_wake(env->kernel);
+	return Hooks::worker_start(env->kernel, worker, fork);
+}
+
+void vna_env_worker_stop(vna_env *env, vna_u32 worker)
+{
+	Hooks::worker_stop(env->kernel, worker);
+}
+
+void vna_env_worker_wake(vna_env *env, vna_u32 worker)
+{
+	Hooks::worker_wake(env->kernel, worker);
 }
 
 int vna_env_eventfd_open(vna_s32 fd, vna_eventfd **out)

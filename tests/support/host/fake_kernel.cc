@@ -32,6 +32,15 @@ private:
 	Context before_;
 };
 
+vna_config default_config(vna_u32 batch)
+{
+	vna_config config{};
+	config.max_mem_regions = 64;
+	config.rx_batch = config.tx_batch = batch;
+	config.can_fork = config.fork_from_owner = 1;
+	return config;
+}
+
 FakeKernel &FakeKernel::current()
 {
 	if (!the_kernel)
@@ -86,34 +95,46 @@ std::vector<std::string> FakeKernel::leaks() const
 	note(kicks_.size(), "kicks");
 	note(backends_open_, "backends");
 	note(owner_ != 0, "owner");
+	note(workers_ != 0, "workers");
 	note(device_locked_ || queues_locked_, "locks");
 	return found;
 }
 
-bool FakeKernel::turn()
+bool FakeKernel::turn(vna_u32 worker)
 {
 	const In in(*this, Context::worker);
-	woken_ = false;
-	const bool more = vna_core_work(core_);
+	if (!(workers_ >> worker & 1))
+		trap("there is no worker %u", worker);
+	woken_ &= ~(1u << worker);
+	const bool more = vna_core_work(core_, worker);
 	if (device_locked_ || queues_locked_)
 		trap("the worker left a lock taken");
-	woken_ = woken_ || more; // who calls vna_core_work() would call it again
-	if (more != !!vna_core_has_work(core_))
+	if (more) // who calls vna_core_work() would call it again
+		woken_ |= 1u << worker;
+	if (more != !!vna_core_has_work(core_, worker))
 		trap("vna_core_work() and vna_core_has_work() disagree");
 	return more;
 }
 
 unsigned FakeKernel::work(unsigned turns)
 {
+	const auto check = [this] {
+		for (vna_u32 i = 0; i < VNA_MAX_WORKERS; i++) {
+			if (workers_ >> i & 1 && !woken(i) && vna_core_has_work(core_, i))
+				trap("worker %u would sleep with work to do", i);
+		}
+	};
 	unsigned n = 0;
-	if (!owner_)
-		return 0;
-	if (!woken_ && vna_core_has_work(core_))
-		trap("there is work that no one woke the worker for");
-	for (; woken_ && n < turns; n++)
-		turn();
-	if (n < turns && vna_core_has_work(core_))
-		trap("the worker would sleep with work to do");
+	check();
+	while (woken_ && n < turns) {
+		for (vna_u32 i = 0; i < VNA_MAX_WORKERS && n < turns; i++) {
+			if (!woken(i))
+				continue;
+			turn(i);
+			n++;
+			check();
+		}
+	}
 	return n;
 }
 

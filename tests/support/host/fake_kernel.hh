@@ -4,6 +4,7 @@
 // of locks, no frame taken twice) and ends the process where one is broken.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <unordered_set>
@@ -18,10 +19,13 @@ namespace vna::host
 inline constexpr vna_u32 rx_queue = 0;
 inline constexpr vna_u32 tx_queue = 1;
 
+// The module's parameters, as tests have them.
+[[nodiscard]] vna_config default_config(vna_u32 batch = VNA_MAX_BATCH);
+
 class FakeKernel
 {
 public:
-	explicit FakeKernel(const vna_config &config = {64, VNA_MAX_BATCH, VNA_MAX_BATCH});
+	explicit FakeKernel(const vna_config &config = default_config());
 	~FakeKernel();
 	FakeKernel(const FakeKernel &) = delete;
 	FakeKernel &operator=(const FakeKernel &) = delete;
@@ -39,17 +43,28 @@ public:
 
 	UserMemory memory;
 
-	// The process that calls, and errors of owner_attach().
+	// The process that calls, and errors of owner_attach() and worker_start().
 	int process = 1;
 	int attach_error = 0;
-	[[nodiscard]] bool has_worker() const { return owner_ != 0; }
+	int worker_error = 0;
+	// Workers, by number: which there are, and which of them are the owner's threads.
+	[[nodiscard]] unsigned workers() const { return workers_; }
+	[[nodiscard]] unsigned forked() const { return forked_; }
+	[[nodiscard]] bool has_worker() const { return workers_; }
 
-	// Runs the worker while it was woken or has work, for at most @turns; returns how many.
+	// Runs the workers while they were woken or have work, for at most @turns; returns how
+	// many.
 	unsigned work(unsigned turns = 10000);
-	// One turn, woken or not.  Whether there is more to do.
-	bool turn();
+	// One turn of one of them, woken or not.  Whether there is more to do.
+	bool turn(vna_u32 worker = 0);
 	unsigned wakes = 0;
 	[[nodiscard]] bool woken() const { return woken_; }
+	[[nodiscard]] bool woken(vna_u32 worker) const { return woken_ >> worker & 1; }
+	// Runs @hook once, at the next taking of the lock of @queue, before it is had.
+	void before_lock(vna_u32 queue, std::function<void()> hook)
+	{
+		before_lock_[queue] = std::move(hook);
+	}
 
 	// Something happened, as an interrupt would tell.
 	void event(vna_u32 queue, vna_event event);
@@ -102,7 +117,8 @@ private:
 	bool device_locked_ = false;
 	unsigned queues_locked_ = 0; // a bit each
 	int owner_ = 0;
-	bool woken_ = false;
+	unsigned workers_ = 0, forked_ = 0, woken_ = 0; // a bit each
+	std::map<vna_u32, std::function<void()>> before_lock_;
 	unsigned fail_alloc_in_ = 0;
 	std::unordered_set<void *> allocated_;
 	std::map<int, File> files_;

@@ -55,6 +55,8 @@ Rig::Rig(const std::string &path, const RigOptions &options)
       tx(memory, tx_queue, ring_config(options)), options_(options),
       header_size_(driver::net_header_size(options.features))
 {
+	if (options.before_owner)
+		options.before_owner(device);
 	CHECK_ERRNO(device.set_owner(), 0);
 	need_features(device, path, options.features);
 	CHECK_ERRNO(device.set_features(options.features), 0);

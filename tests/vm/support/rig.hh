@@ -11,6 +11,7 @@
 #include "queue.hh"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace vna::vm
@@ -23,6 +24,8 @@ struct RigOptions {
 	std::uint16_t first_index = 0; /* where the rings' indices start */
 	bool first_wrap = true;	       /* and the wrap counters of packed ones */
 	std::uint64_t region_bytes = 16 << 20;
+	/* What goes before SET_OWNER. */
+	std::function<void(const VhostDevice &)> before_owner{};
 };
 
 /*
