@@ -34,6 +34,7 @@ struct vna_env; /* what surrounds it, opaque to C++ */
 struct vna_eventfd; /* a reference to a call or error eventfd */
 struct vna_kick; /* a kick eventfd that is being polled */
 struct vna_backend; /* a tap or packet socket bound to one queue */
+struct vna_inflight; /* frames sent by reference whose pages are still in use */
 
 /* A piece of the owner's memory; has the layout of struct iovec. */
 struct vna_segment {
@@ -41,16 +42,18 @@ struct vna_segment {
 	vna_u64 len; /* bytes */
 };
 
-/* Module-wide settings, fixed at load. */
+/* Settings of a device, from the module's parameters when it is opened. */
 struct vna_config {
 	vna_u32 max_mem_regions;
 	vna_u32 rx_batch; /* frames or buffers handled at a time, 1 … VNA_MAX_BATCH */
 	vna_u32 tx_batch;
 	vna_u32 can_fork; /* nonzero: a worker may be one of the owner's threads */
 	vna_u32 fork_from_owner; /* nonzero: it is, unless the owner says otherwise */
+	vna_u32 zerocopy_min; /* bytes from which frames are sent by reference; 0: none is */
 };
 
 #define VNA_MAX_BATCH 64
+#define VNA_MAX_IN_FLIGHT 64
 /* The most workers of a device, and with it what a worker's number is below. */
 #define VNA_MAX_WORKERS 16
 
@@ -58,6 +61,7 @@ struct vna_config {
 enum vna_event {
 	VNA_EVENT_KICK, /* the driver's notification */
 	VNA_EVENT_BACKEND, /* frames wait, or there is room again */
+	VNA_EVENT_COMPLETED, /* a frame in flight has landed */
 };
 
 /* One frame on its way out, with the header the backend expects in front. */
@@ -235,6 +239,41 @@ vna_u32 vna_env_backend_send(struct vna_backend *backend, struct vna_tx_frame *f
  * Nonzero if there is room already and no event will come.  W
  */
 int vna_env_backend_want_room(struct vna_backend *backend);
+
+/* ---- frames sent by reference ------------------------------------------
+ *
+ * A frame in flight refers to the owner's pages until whoever has it lets go:
+ * soon, or never.  Each has a slot.  Slots belong to a queue, not to a backend,
+ * which may go first.
+ */
+
+/*
+ * VNA_MAX_IN_FLIGHT slots, all of them free, for @queue, whose owner calls: he is
+ * charged for what their frames pin (RLIMIT_MEMLOCK).  -ENOMEM.  O
+ */
+int vna_env_inflight_open(struct vna_env *env, vna_u32 queue, struct vna_inflight **out);
+/* Lets go of the slots: frames in flight stay so, and are told of no more.  P */
+void vna_env_inflight_close(struct vna_inflight *inflight);
+/*
+ * The slots, a bit each, whose frames have landed since the last call: these are
+ * free.  @copied: those whose pages had to be copied on the way.  P
+ */
+vna_u64 vna_env_inflight_reap(struct vna_inflight *inflight, vna_u64 *copied);
+/* Waits for all frames to land, or @ms, or a signal that kills; nonzero if they have.  P */
+int vna_env_inflight_wait(struct vna_inflight *inflight, vna_u32 ms);
+
+/* Nonzero if the backend takes frames by reference. */
+int vna_env_backend_refers(const struct vna_backend *backend);
+/*
+ * Sends one frame, of 512 bytes at least, by reference; @slot is free.  On success
+ * VNA_EVENT_COMPLETED tells when it has landed, maybe before this returns.  Else
+ * the slot is free and the frame not sent: -EAGAIN as above; -EMSGSIZE,
+ * -EDQUOT, -EFAULT if it lies in too many pages, more than the owner may lock, or
+ * in what cannot be referred to, so that a copy may do; another error if the
+ * backend refused it.  W
+ */
+int vna_env_backend_send_reference(struct vna_backend *backend, struct vna_inflight *inflight,
+				   vna_u32 slot, const struct vna_tx_frame *frame);
 
 /* ---- the rest ---------------------------------------------------------- */
 

@@ -3,6 +3,7 @@
 
 #include <linux/err.h>
 #include <linux/file.h>
+#include <linux/if_tun.h>
 #include <linux/slab.h>
 #include <linux/socket.h>
 #include <linux/uio.h>
@@ -157,10 +158,15 @@ void vna_backend_recv_none(struct vna_backend *backend)
 	backend_recvmsg(backend->sock, &msg, 0);
 }
 
-s32 vna_backend_sendmsg(struct vna_backend *backend, const struct vna_tx_frame *frame)
+s32 vna_backend_sendmsg(struct vna_backend *backend, struct tun_msg_ctl *control,
+			const struct vna_tx_frame *frame)
 {
 	struct socket *sock = backend->sock;
-	struct msghdr msg = {.msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL};
+	struct msghdr msg = {
+		.msg_control = control,
+		.msg_controllen = control ? sizeof(*control) : 0,
+		.msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL,
+	};
 
 	iter_init(&msg.msg_iter, ITER_SOURCE, frame->segs, frame->nsegs, frame->len);
 	return sock->ops->sendmsg(sock, &msg, frame->len);

@@ -7,6 +7,8 @@
 
 #include "glue/poll.h"
 
+struct tun_msg_ctl;
+struct ubuf_info;
 struct vna_backend_ops;
 
 struct vna_backend {
@@ -14,6 +16,7 @@ struct vna_backend {
 	struct file *file; /* the reference that keeps sock and the rest */
 	struct socket *sock;
 	struct vna_poller poller;
+	bool refers; /* ops->refer() may be called */
 };
 
 /* As the vna_env_backend_ function of that name, but for what is said. */
@@ -27,6 +30,12 @@ struct vna_backend_ops {
 	u32 (*receive)(struct vna_backend *backend, struct vna_rx_frame *frames, u32 n);
 	void (*free)(struct vna_backend *backend, u32 n);
 	u32 (*send)(struct vna_backend *backend, struct vna_tx_frame *frames, u32 n);
+	/*
+	 * Sends @frame with @ubuf to be told of its pages' end: bytes, or -errno, and
+	 * then @ubuf was not attached or is attached no more.  NULL: see refers.
+	 */
+	s32 (*refer)(struct vna_backend *backend, const struct vna_tx_frame *frame,
+		     struct ubuf_info *ubuf);
 	/* Gives back what was taken.  NULL if nothing ever is. */
 	void (*untake)(struct vna_backend *backend);
 	/* Frees what probe() made.  NULL: the memory of the structure, no more. */
@@ -45,6 +54,8 @@ extern const struct vna_backend_ops vna_backend_socket;
 void vna_backend_recvmsg(struct vna_backend *backend, void *control, struct vna_rx_frame *frame);
 /* Receives a frame to nowhere. */
 void vna_backend_recv_none(struct vna_backend *backend);
-s32 vna_backend_sendmsg(struct vna_backend *backend, const struct vna_tx_frame *frame);
+/* Sends one frame by sendmsg(); @control says more, or is NULL. */
+s32 vna_backend_sendmsg(struct vna_backend *backend, struct tun_msg_ctl *control,
+			const struct vna_tx_frame *frame);
 
 #endif

@@ -72,7 +72,7 @@ static u32 socket_send(struct vna_backend *backend, struct vna_tx_frame *frames,
 	u32 i;
 
 	for (i = 0; i < n; i++) {
-		frames[i].result = vna_backend_sendmsg(backend, &frames[i]);
+		frames[i].result = vna_backend_sendmsg(backend, NULL, &frames[i]);
 		if (frames[i].result == -EAGAIN)
 			break;
 	}

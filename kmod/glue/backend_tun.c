@@ -61,6 +61,7 @@ static struct vna_backend *tun_probe(struct file *file)
 	tun->base.sock = sock;
 	tun->ring = ring;
 	tun->counts = counts;
+	tun->base.refers = counts && sock_flag(sock->sk, SOCK_ZEROCOPY);
 	return &tun->base;
 }
 
@@ -172,12 +173,25 @@ static u32 tun_send(struct vna_backend *backend, struct vna_tx_frame *frames, u3
 		if (batched && vna_tun_batch_add(&tun->batch, backend->sock, &frames[i]))
 			continue;
 		vna_tun_batch_flush(&tun->batch, backend->sock);
-		frames[i].result = vna_backend_sendmsg(backend, &frames[i]);
+		frames[i].result = vna_backend_sendmsg(backend, NULL, &frames[i]);
 		if (frames[i].result == -EAGAIN)
 			return i;
 	}
 	vna_tun_batch_flush(&tun->batch, backend->sock);
 	return n;
+}
+
+/*
+ * tun calls @ubuf back whatever becomes of the frame, unless it returns an error
+ * before there is an skb to attach it to.  macvtap does not: with its device gone
+ * it frees frames without a word.
+ */
+static s32 tun_refer(struct vna_backend *backend, const struct vna_tx_frame *frame,
+		     struct ubuf_info *ubuf)
+{
+	struct tun_msg_ctl control = {.type = TUN_MSG_UBUF, .ptr = ubuf};
+
+	return vna_backend_sendmsg(backend, &control, frame);
 }
 
 static void tun_release(struct vna_backend *backend)
@@ -195,6 +209,7 @@ const struct vna_backend_ops vna_backend_tun = {
 	.receive = tun_receive,
 	.free = tun_free,
 	.send = tun_send,
+	.refer = tun_refer,
 	.release = tun_release,
 	.untake = tun_untake,
 	/* A tap whose device went away refuses each frame with -EBADFD. */

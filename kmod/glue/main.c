@@ -7,6 +7,7 @@
 #include "compat/thread.h"
 #include "glue/abi.h"
 #include "glue/chardev.h"
+#include "glue/inflight.h"
 #include "glue/netdev.h"
 
 static ushort max_mem_regions = 512;
@@ -27,6 +28,9 @@ MODULE_PARM_DESC(fork_from_owner_default,
 		 "Workers are threads of the owner's where the kernel can, else kernel threads (Y)");
 
 static struct vna_config config;
+
+module_param_named(zerocopy, config.zerocopy_min, uint, 0644);
+MODULE_PARM_DESC(zerocopy, "Bytes from which frames are sent by reference to the guest's pages, by devices opened from now on; 0: all are copied (0)");
 
 static bool __init batch_ok(ushort n)
 {
@@ -60,6 +64,7 @@ static void __exit vna_exit(void)
 {
 	vna_chardev_unregister();
 	vna_netdev_exit();
+	vna_inflight_exit();
 }
 module_exit(vna_exit);
 

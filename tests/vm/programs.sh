@@ -13,7 +13,7 @@
 device=$1
 shift
 
-modprobe -a tun macvtap veth dummy bridge 8021q sch_ingress cls_matchall cls_u32 act_mirred act_gact || bail_out "no network devices"
+modprobe -a tun macvtap veth dummy bridge 8021q sch_ingress sch_netem cls_matchall cls_u32 act_mirred act_gact || bail_out "no network devices"
 case $device in
 /dev/vhost-net)
 	name=vhost_net

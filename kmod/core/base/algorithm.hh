@@ -20,6 +20,15 @@ template <std::totally_ordered T, std::same_as<T>... Rest>
 	return min(min(a, b), rest...);
 }
 
+// How many bits of @bits are set.  std::popcount() would call libgcc.
+[[nodiscard]] constexpr u32 count_bits(u64 bits)
+{
+	bits -= bits >> 1 & 0x5555555555555555;
+	bits = (bits & 0x3333333333333333) + (bits >> 2 & 0x3333333333333333);
+	bits = (bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0f;
+	return static_cast<u32>(bits * 0x0101010101010101 >> 56);
+}
+
 // @index < @count, also where the processor guessed that a check has passed that
 // has not: 0 then.
 [[nodiscard]] inline u32 index_nospec(u32 index, u32 count)

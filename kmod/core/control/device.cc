@@ -29,6 +29,9 @@ void Device::event(u32 index, vna_event event)
 	Queue &q = queues_[index];
 	if (event == VNA_EVENT_KICK) {
 		q.counters.add_unlocked(Count::kicks);
+	} else if (event == VNA_EVENT_COMPLETED) {
+		if (!q.zerocopy.is_news())
+			return;
 	} else {
 		// While frames wait for buffers, more frames are no news.  The frame is
 		// queued before starved is read: pairs with receive(), which clears
@@ -109,7 +112,7 @@ long Device::bind(Queue &q, u32 index, s32 fd)
 	if (!memory_ || !memory_->user_ok() || !ring_ok(q, q.ring().addresses()))
 		return -efault;
 	if (fd == VNA_VHOST_FILE_UNBIND) {
-		unbind(q);
+		unbind(q, true);
 		return 0;
 	}
 	if (!q.ring().set_up_ok()) // what was set before the features chose a format
@@ -135,15 +138,21 @@ long Device::bind(Queue &q, u32 index, s32 fd)
 	if (!same) {
 		drop_backend(q);
 		q.backend = backend;
+		if (index == VNA_VHOST_NET_VQ_TX) {
+			q.zerocopy.open(env_, index, config_.zerocopy_min, q.ring().size());
+			q.zerocopy.use(backend);
+		}
 		q.running.store(true, std::memory_order_relaxed);
 	}
 	restart(q, index);
 	return 0;
 }
 
-void Device::unbind(Queue &q)
+// @show: the driver is to see what was sent, as far as it is its to see.
+void Device::unbind(Queue &q, bool show)
 {
 	drop_backend(q);
+	q.zerocopy.close(q, show && q.ring().error() == RingError::none);
 	q.ring().forget();
 	q.ring().clear_error();
 	q.stopped_by.store(RingError::none, std::memory_order_relaxed);
@@ -156,6 +165,7 @@ void Device::drop_backend(Queue &q)
 	vna_env_backend_detach(q.backend);
 	vna_env_backend_close(q.backend);
 	q.backend = nullptr;
+	q.zerocopy.use(nullptr);
 	q.running.store(false, std::memory_order_relaxed);
 	q.taken = q.next = 0;
 }
@@ -167,7 +177,7 @@ void Device::release()
 	for (u32 i = 0; i < queue_count; i++) {
 		QueueLock lock(env_, i);
 		Queue &q = queues_[i];
-		unbind(q);
+		unbind(q, false);
 		q.kick.reset();
 		q.call.reset();
 		q.error.reset();

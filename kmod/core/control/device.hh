@@ -68,7 +68,7 @@ private:
 
 	[[nodiscard]] bool is_owner() const; // of whoever calls
 	long bind(Queue &queue, u32 index, s32 fd);
-	void unbind(Queue &queue);
+	void unbind(Queue &queue, bool show);
 	void drop_backend(Queue &queue);
 	void release();
 	void run(u32 index, u32 worker);

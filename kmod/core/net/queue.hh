@@ -9,6 +9,7 @@
 #include "core/base/env.hh"
 #include "core/net/framing.hh"
 #include "core/net/weight.hh"
+#include "core/net/zerocopy.hh"
 #include "core/stats/counters.hh"
 #include "core/virtqueue/ring.hh"
 
@@ -78,8 +79,11 @@ public:
 	// VNA_MAX_BATCH, fixed for the queue's life.
 	u32 batch_limit = VNA_MAX_BATCH;
 
-	// Transmit: what one call to the backend carries.
+	// Transmit: what one call to the backend carries, and how long the first buffer
+	// of the last batch was.
 	std::array<vna_tx_frame, VNA_MAX_BATCH> frames;
+	u32 usual_len = 0;
+	ZeroCopy zerocopy;
 
 	// Receive: what one call to the backend fills, and in how many buffers each.
 	std::array<vna_rx_frame, VNA_MAX_BATCH> filling;

@@ -66,55 +66,137 @@ void count_sent(Queue &q, const vna_tx_frame &frame)
 	q.counters.add(Count::bytes, frame.len - frame.header);
 }
 
-struct Sent {
-	u32 done; // buffers at the batch's front that may be completed
-	bool blocked; // the backend took no more
-	bool malformed; // the next buffer is
+// Gives back the buffers [@from, @to) of the batch, which are done with.
+void finish(Queue &q, u32 from, u32 to, Weight &weight)
+{
+	const bool behind = q.zerocopy.holds_back();
+	for (u32 i = from; i < to; i++) {
+		const Buffer &buffer = q.batch[i];
+		weight.add(buffer.readable_len);
+		if (behind)
+			q.zerocopy.wait(buffer);
+		else
+			q.complete(buffer, 0);
+	}
+}
+
+// Why sending ended.
+enum class End : u8 {
+	all, // of the batch, or of what makes one turn
+	refer, // the next frame is to go by reference
+	blocked, // the backend took no more
+	malformed, // the next buffer is
 };
 
-// Sends what the batch begins with, as many frames as make one call.
-Sent send(Queue &q)
+// Sends frames of the batch from @at on, one call's, and moves @at behind them.
+// @by_copy: the first is not to go by reference.
+End send_copies(Queue &q, u32 &at, bool by_copy, Weight &weight)
 {
 	std::array<Verdict, VNA_MAX_BATCH> verdicts;
-	const u32 limit = min(q.batch.size(), q.batch_limit);
-	u32 n = 0, judged = 0;
-	u64 bytes = 0;
-	bool malformed = false;
+	const u32 first = at, limit = min(q.batch.size(), q.batch_limit);
+	u32 n = 0, judged = first, small = 0;
+	u64 bytes = weight.bytes();
+	End end = End::all;
 	for (; judged < limit && bytes < Weight::max_bytes; judged++) {
 		const Buffer &buffer = q.batch[judged];
 		verdicts[judged] = judge(q.framing, buffer);
-		malformed = verdicts[judged] == Verdict::malformed;
-		if (malformed)
+		if (verdicts[judged] == Verdict::malformed) {
+			end = End::malformed;
 			break;
-		bytes += buffer.readable_len;
-		if (verdicts[judged] == Verdict::send)
+		}
+		if (verdicts[judged] == Verdict::send) {
+			if (!q.zerocopy.suits(buffer.readable_len)) {
+				small++;
+			} else if (!by_copy && q.zerocopy.choose(q)) {
+				end = End::refer;
+				break;
+			}
 			q.frames[n++] = frame_of(q, buffer);
+		}
+		by_copy = false;
+		bytes += buffer.readable_len;
 	}
+	if (q.zerocopy.possible())
+		q.counters.add(Count::copied_short, small);
 	const u32 sent = n ? vna_env_backend_send(q.backend, q.frames.data(), n) : 0;
-	u32 counted = 0, done = 0;
-	for (; done < judged; done++) {
-		if (verdicts[done] == Verdict::too_short)
+	u32 counted = 0;
+	for (; at < judged; at++) {
+		if (verdicts[at] == Verdict::too_short) {
 			q.counters.add(Count::drop_short);
-		else if (verdicts[done] == Verdict::too_long)
+		} else if (verdicts[at] == Verdict::too_long) {
 			q.counters.add(Count::drop_long);
-		else if (counted == sent)
-			return {done, true, false};
-		else
+		} else if (counted == sent) {
+			end = End::blocked;
+			break;
+		} else {
 			count_sent(q, q.frames[counted++]);
+		}
 	}
-	return {done, false, malformed};
+	finish(q, first, at, weight);
+	return end;
 }
 
-} // namespace
+// Sends the frame at @at by reference and moves @at behind it.  @by_copy: it is
+// still there, and is to be copied.
+End send_reference(Queue &q, u32 &at, bool &by_copy, Weight &weight)
+{
+	const Buffer &buffer = q.batch[at];
+	vna_tx_frame frame = frame_of(q, buffer);
+	const int error = q.zerocopy.send(q, buffer, frame);
+	switch (error) {
+	case -eagain:
+		return End::blocked;
+	case -emsgsize:
+	case -edquot:
+	case -efault:
+		by_copy = true;
+		return End::all;
+	}
+	frame.result = error ? error : static_cast<s32>(frame.len);
+	count_sent(q, frame);
+	if (error)
+		finish(q, at, at + 1, weight);
+	else
+		weight.add(buffer.readable_len);
+	at++;
+	return End::all;
+}
 
-Outcome transmit(Queue &q)
+// Sends what the batch begins with: the @done buffers that are the ring's no more.
+End send(Queue &q, u32 &done, Weight &weight)
+{
+	const u32 limit = min(q.batch.size(), q.batch_limit);
+	bool by_copy = false;
+	for (;;) {
+		End end = send_copies(q, done, by_copy, weight);
+		by_copy = false;
+		if (end == End::refer)
+			end = send_reference(q, done, by_copy, weight);
+		if (end != End::all || done == limit || weight.exceeded())
+			return end;
+	}
+}
+
+// How many buffers to fetch: no more than a turn may still send, going by the
+// last ones' length.
+u32 worth_fetching(const Queue &q, const Weight &weight)
+{
+	const u32 most = min(q.batch_limit, q.zerocopy.room());
+	if (q.usual_len < Weight::max_bytes / VNA_MAX_BATCH)
+		return most;
+	return min(most, static_cast<u32>((Weight::max_bytes - weight.bytes()) / q.usual_len) + 1);
+}
+
+Outcome serve(Queue &q)
 {
 	Virtqueue &ring = q.ring();
 	Weight weight;
 
 	ring.disable_notify();
 	for (;;) {
-		if (!q.fetch(q.batch_limit, weight)) {
+		if (!q.zerocopy.room())
+			return Outcome::idle; // whoever holds it up is told of
+		if (!q.fetch(worth_fetching(q, weight), weight)) {
 			if (ring.error() != RingError::none)
 				return Outcome::stopped;
 			if (!ring.enable_notify())
@@ -126,25 +208,41 @@ Outcome transmit(Queue &q)
 				return Outcome::more;
 			continue;
 		}
-		const Sent sent = send(q);
-		for (u32 i = 0; i < sent.done; i++) {
-			weight.add(q.batch[i].readable_len);
-			q.complete(q.batch[i], 0);
-		}
-		q.discard(sent.done);
+		q.usual_len = q.batch[0].readable_len;
+		u32 done = 0;
+		const End end = send(q, done, weight);
+		q.discard(done);
+		if (q.zerocopy.any() && !q.zerocopy.reap(q))
+			return Outcome::stopped;
 		if (!q.flush())
 			return Outcome::stopped;
-		if (sent.blocked) {
+		if (end == End::blocked) {
 			q.counters.add(Count::no_room);
 			return vna_env_backend_want_room(q.backend) ? Outcome::more : Outcome::idle;
 		}
-		if (sent.malformed) {
+		if (end == End::malformed) {
 			ring.fail(RingError::writable_on_transmit);
 			return Outcome::stopped;
 		}
 		if (weight.exceeded())
 			return Outcome::more;
 	}
+}
+
+} // namespace
+
+Outcome transmit(Queue &q)
+{
+	q.zerocopy.begin(q);
+	const Outcome outcome = serve(q);
+	if (outcome == Outcome::stopped) {
+		q.zerocopy.rest();
+		return outcome;
+	}
+	bool more;
+	if (!q.zerocopy.end(q, more) || !q.flush())
+		return Outcome::stopped;
+	return more ? Outcome::more : outcome;
 }
 
 } // namespace vna

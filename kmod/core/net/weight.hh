@@ -22,6 +22,7 @@ public:
 		bytes_ += bytes;
 	}
 	void add_segments(u32 n) { segments_ += n; }
+	[[nodiscard]] u64 bytes() const { return bytes_; }
 	[[nodiscard]] bool exceeded() const
 	{
 		return packets_ >= max_packets || bytes_ >= max_bytes || segments_ >= max_segments;

@@ -28,6 +28,15 @@ namespace vna {
 	X(drop_nomem, "frames lost for want of memory, or in a full queue of the host (tx)")       \
 	X(drop_backend, "frames that the backend refused for another reason, or lost (rx)")        \
 	X(drop_buffer, "frames that did not fit into the driver's buffers (rx)")                   \
+	X(zerocopy, "frames of those that were sent by reference to the driver's pages (tx)")      \
+	X(zerocopy_copied, "frames of these whose pages the host copied on the way")               \
+	X(zerocopy_orphaned, "frames of these that were given back while still in flight")         \
+	X(copied_short, "frames that were copied as too short for that")                           \
+	X(copied_backoff, "frames that were copied as the host had copied others of late")         \
+	X(copied_slots, "frames that were copied as too many were in flight")                      \
+	X(copied_pages, "frames that were copied as they lay in too many pages")                   \
+	X(copied_limit, "frames that were copied as the owner may lock no more memory")            \
+	X(copied_fault, "frames that were copied as their memory cannot be referred to")           \
 	X(ring_errors, "times the ring broke a rule and the queue stopped")
 
 enum class Count : u8 {

@@ -131,6 +131,9 @@ public:
 		in_order_ = features.has(VNA_VIRTIO_F_IN_ORDER);
 	}
 
+	// Whether buffers are to be given back in the order of the ring (2.7.9, 2.8.8).
+	[[nodiscard]] bool in_order() const { return in_order_; }
+
 	// All that is set from outside, but the base: it outlives a change of format.
 	struct Setup {
 		RingAddresses at;

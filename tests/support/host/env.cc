@@ -211,6 +211,39 @@ struct Hooks {
 		delete backend;
 	}
 
+	static int inflight_open(FakeKernel &k, vna_u32 queue, vna_inflight **out)
+	{
+		k.may_sleep("inflight_open");
+		if (!owner_is_current(k))
+			trap("frames in flight are charged to somebody else");
+		if (k.fail_alloc_in_ && !--k.fail_alloc_in_)
+			return -ENOMEM;
+		*out = new vna_inflight{std::make_shared<Slots>(k, queue)};
+		k.in_flight_open++;
+		return 0;
+	}
+
+	static void inflight_close(vna_inflight *inflight)
+	{
+		FakeKernel &k = inflight->slots->kernel;
+		k.may_sleep("inflight_close");
+		inflight->slots->open = false;
+		k.in_flight_open--;
+		delete inflight;
+	}
+
+	static int inflight_wait(vna_inflight *inflight)
+	{
+		FakeKernel &k = inflight->slots->kernel;
+		k.may_sleep("inflight_wait");
+		if (!inflight->slots->used)
+			return 1;
+		k.waits++;
+		if (k.on_wait)
+			k.on_wait();
+		return !inflight->slots->used;
+	}
+
 	static vna_backend &working(vna_backend *backend, const char *what)
 	{
 		backend->kernel.in_worker(what);
@@ -401,6 +434,39 @@ vna_u32 vna_env_backend_send(vna_backend *backend, vna_tx_frame *frames, vna_u32
 int vna_env_backend_want_room(vna_backend *backend)
 {
 	return Hooks::working(backend, "want_room").want_room();
+}
+
+int vna_env_inflight_open(vna_env *env, vna_u32 queue, vna_inflight **out)
+{
+	return Hooks::inflight_open(env->kernel, queue, out);
+}
+
+void vna_env_inflight_close(vna_inflight *inflight)
+{
+	Hooks::inflight_close(inflight);
+}
+
+vna_u64 vna_env_inflight_reap(vna_inflight *inflight, vna_u64 *copied)
+{
+	const vna_u64 landed = inflight->slots->landed.exchange(0);
+	*copied = inflight->slots->copied.fetch_and(~landed) & landed;
+	return landed;
+}
+
+int vna_env_inflight_wait(vna_inflight *inflight, vna_u32)
+{
+	return Hooks::inflight_wait(inflight);
+}
+
+int vna_env_backend_refers(const vna_backend *backend)
+{
+	return backend->file.refers;
+}
+
+int vna_env_backend_send_reference(vna_backend *backend, vna_inflight *inflight, vna_u32 slot,
+				   const vna_tx_frame *frame)
+{
+	return Hooks::working(backend, "send_reference").send_reference(inflight, slot, *frame);
 }
 
 void vna_env_log(vna_env *env, const char *format, ...)

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "host/fake_kernel.hh"
+#include "host/handles.hh"
 
 namespace vna::host
 {
@@ -18,6 +19,32 @@ FakeBackend::FakeBackend(FakeKernel &kernel, vna_u32 header)
 FakeBackend::~FakeBackend()
 {
 	kernel_.close();
+	for (const InFlight &frame : in_flight)
+		kernel_.locked -= frame.pages;
+}
+
+void FakeBackend::land(std::size_t i, bool copied)
+{
+	const InFlight frame = std::move(in_flight.at(i));
+	in_flight.erase(in_flight.begin() + static_cast<std::ptrdiff_t>(i));
+	// Pinned: whether the device is there or not, and who waits for what.
+	Bytes bytes;
+	for (const vna_segment &seg : frame.segs) {
+		const std::size_t at = bytes.size();
+		bytes.resize(at + seg.len);
+		if (kernel_.memory.copy_in(bytes.data() + at, seg.addr, seg.len))
+			trap("memory of a frame in flight has gone");
+	}
+	sent.push_back(std::move(bytes));
+	kernel_.locked -= frame.pages;
+	const vna_u64 bit = 1ull << frame.slot;
+	if (!(frame.slots->used.fetch_and(~bit) & bit))
+		trap("slot %u landed twice", frame.slot);
+	if (copied)
+		frame.slots->copied |= bit;
+	frame.slots->landed |= bit;
+	if (frame.slots->open)
+		kernel_.event(frame.slots->queue, VNA_EVENT_COMPLETED);
 }
 
 void FakeBackend::arrive(const Bytes &payload, std::byte fill)
@@ -218,6 +245,41 @@ vna_u32 vna_backend::send(vna_tx_frame *frames, vna_u32 n)
 			file.sent.push_back(std::move(bytes));
 	}
 	return n;
+}
+
+int vna_backend::send_reference(vna_inflight *inflight, vna_u32 slot, const vna_tx_frame &frame)
+{
+	check_locked("send_reference");
+	vna::host::Slots &slots = *inflight->slots;
+	const vna_u64 bit = 1ull << slot;
+	if (slot >= VNA_MAX_IN_FLIGHT)
+		trap("slot %u", slot);
+	if ((slots.used | slots.landed) & bit)
+		trap("slot %u is not free", slot);
+	if (frame.len < 512)
+		trap("a frame of %u bytes by reference", frame.len);
+	unsigned pages = 0;
+	for (vna_u32 i = 0; i < frame.nsegs; i++) {
+		const vna_segment &s = frame.segs[i];
+		pages += static_cast<unsigned>((s.addr + s.len + 4095) / 4096 - s.addr / 4096);
+	}
+	if (pages > 18)
+		return -EMSGSIZE;
+	if (kernel.lock_limit && kernel.locked + pages > *kernel.lock_limit)
+		return -EDQUOT;
+	if (file.reference_error)
+		return *file.reference_error;
+	if (file.room && !*file.room)
+		return -EAGAIN;
+	if (file.room)
+		--*file.room;
+	slots.used |= bit;
+	kernel.locked += pages;
+	file.in_flight.push_back(
+		{inflight->slots, slot, {frame.segs, frame.segs + frame.nsegs}, pages});
+	if (file.lands_at_once)
+		file.land(file.in_flight.size() - 1, file.copies);
+	return 0;
 }
 
 int vna_backend::want_room()

@@ -2,8 +2,10 @@
 // A tap or packet socket by script: frames to receive, results of sending, errors when opened.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -16,6 +18,16 @@ namespace vna::host
 using Bytes = std::vector<std::byte>;
 
 class FakeKernel;
+
+// Slots of frames in flight.  Landing may happen in any thread.
+struct Slots {
+	Slots(FakeKernel &in, vna_u32 of) : kernel(in), queue(of) {}
+
+	FakeKernel &kernel;
+	const vna_u32 queue;
+	std::atomic<bool> open{true}; // false: nobody is told any more
+	std::atomic<vna_u64> used{0}, landed{0}, copied{0};
+};
 
 class FakeBackend
 {
@@ -58,6 +70,26 @@ public:
 	unsigned offered = 0;		     // frames that were done, whatever the result
 	bool room_at_once = false;	     // want_room() finds room already
 	unsigned wanted = 0;		     // calls of want_room()
+	// Transmit by reference: frames that are in flight, in the order that they were sent.
+	struct InFlight {
+		std::shared_ptr<Slots> slots;
+		vna_u32 slot;
+		std::vector<vna_segment> segs;
+		unsigned pages;
+	};
+	bool refers = true;
+	bool lands_at_once = false;	    // in the call that sends
+	bool copies = false;		    // the pages of a frame that lands at once
+	std::optional<int> reference_error; // of each frame
+	std::vector<InFlight> in_flight;
+	// The @i-th of those lands: its bytes are read now, as a device would, and are sent.
+	void land(std::size_t i, bool copied = false);
+	void land_all()
+	{
+		while (!in_flight.empty())
+			land(0);
+	}
+
 	// There is room for @n more frames: tells whoever wanted to know.
 	void make_room(unsigned n);
 
@@ -84,6 +116,7 @@ struct vna_backend {
 	vna_s32 receive(const vna_rx_frame &frame);
 	void free(vna_u32 n);
 	vna_u32 send(vna_tx_frame *frames, vna_u32 n);
+	int send_reference(vna_inflight *inflight, vna_u32 slot, const vna_tx_frame &frame);
 	int want_room();
 	void check_locked(const char *what) const;
 

@@ -94,6 +94,7 @@ std::vector<std::string> FakeKernel::leaks() const
 	note(events_open_, "eventfds");
 	note(kicks_.size(), "kicks");
 	note(backends_open_, "backends");
+	note(in_flight_open, "slots of frames in flight");
 	note(owner_ != 0, "owner");
 	note(workers_ != 0, "workers");
 	note(device_locked_ || queues_locked_, "locks");

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -74,6 +75,15 @@ public:
 	// The same for the opening of kicks, in which the glue allocates.
 	int kick_error = 0;
 	unsigned allocations = 0; // made since the start
+
+	// Pages that the owner may have locked, and those that he has; counted by frame in flight.
+	std::optional<unsigned> lock_limit;
+	unsigned locked = 0;
+	// The same for slots of frames in flight: opened, and not let go of.
+	unsigned in_flight_open = 0;
+	unsigned waits = 0; // for frames to land, that had not
+	// Called while the core waits for them.
+	std::function<void()> on_wait;
 
 	// Files of the process, by descriptor.
 	int add_eventfd();

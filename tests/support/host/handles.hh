@@ -2,6 +2,8 @@
 // What the core's opaque pointers point to, but for the backend's.
 #pragma once
 
+#include <memory>
+
 #include "host/fake_kernel.hh"
 
 struct vna_env {
@@ -17,4 +19,9 @@ struct vna_kick {
 	vna::host::FakeKernel &kernel;
 	int fd;
 	vna_u32 queue;
+};
+
+// The slots of a queue.  Frames in flight share what the core has let go of.
+struct vna_inflight {
+	std::shared_ptr<vna::host::Slots> slots;
 };
