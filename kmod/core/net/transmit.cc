@@ -117,6 +117,8 @@ Outcome transmit(Queue &q)
 		if (!q.fetch(q.batch_limit, weight)) {
 			if (ring.error() != RingError::none)
 				return Outcome::stopped;
+			if (ring.parked())
+				return Outcome::idle;
 			if (!ring.enable_notify())
 				return ring.error() == RingError::none ? Outcome::idle :
 									 Outcome::stopped;
