@@ -107,6 +107,17 @@ int vna_core_work(struct vna_core *core, vna_u32 worker);
 /* @worker died with its process, and will not work again.  A */
 void vna_core_worker_killed(struct vna_core *core, vna_u32 worker);
 
+/*
+ * Messages of the device IOTLB: what a read() gives, VNA_MESSAGE_BYTES, or -EAGAIN if there
+ * is none now, -EBADFD if there can be none; what a write() had, at most as many.  0 or
+ * -errno.  P
+ */
+#define VNA_MESSAGE_BYTES 72
+int vna_core_read_message(struct vna_core *core, void *message);
+int vna_core_write_message(struct vna_core *core, const void *message, unsigned long len);
+/* Positive while there is one to be read, negative while there can be none.  A */
+int vna_core_has_message(const struct vna_core *core);
+
 /* The feature bits that the owner has set.  A */
 vna_u64 vna_core_features(const struct vna_core *core);
 /* Counters: @queue < vna_core_queues(), @counter < vna_core_counters().  A */
@@ -141,6 +152,12 @@ int vna_env_put_u64(vna_u64 to, vna_u64 value);
  * many, or -EFAULT if the first cannot be read.  O
  */
 int vna_env_copy_available(void *to, vna_u64 from, vna_u32 n, vna_u16 mask, vna_u16 want);
+/*
+ * Sets bits in words of 64 bits: those of @bits[i] in word @words[i] behind @base, which
+ * is aligned to one.  Each word at once, as others change it too, and after all that was
+ * written before.  -EFAULT.  O
+ */
+int vna_env_set_bits(vna_u64 base, const vna_u64 *words, const vna_u64 *bits, vna_u32 n);
 /* @values to @at bytes behind @to each, all within @span bytes, one access each.  O */
 int vna_env_scatter_u64(vna_u64 to, vna_u64 span, const vna_u32 *at, const vna_u64 *values,
 			vna_u32 n);
@@ -174,6 +191,9 @@ void vna_env_worker_stop(struct vna_env *env, vna_u32 worker);
  * number, any more.  A
  */
 void vna_env_worker_wake(struct vna_env *env, vna_u32 worker);
+
+/* Wakes those who wait for vna_core_has_message().  P */
+void vna_env_message_wake(struct vna_env *env);
 
 /* ---- eventfds ---------------------------------------------------------- */
 

@@ -4,12 +4,12 @@
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
-#include <linux/poll.h>
 #include <linux/seq_file.h>
 #include <linux/vhost_net_alt.h>
 
 #include "glue/chardev.h"
 #include "glue/env.h"
+#include "glue/message.h"
 
 static const struct vna_config *chardev_config;
 
@@ -52,17 +52,13 @@ static void chardev_show_fdinfo(struct seq_file *seq, struct file *file)
 	}
 }
 
-/* Messages of an IOTLB would be read here: there is none, so nothing ever is. */
-static __poll_t chardev_poll(struct file *file, poll_table *wait)
-{
-	return 0;
-}
-
 static const struct file_operations chardev_fops = {
 	.owner = THIS_MODULE,
 	.open = chardev_open,
-	.poll = chardev_poll,
+	.poll = vna_message_poll,
+	.read_iter = vna_message_read,
 	.release = chardev_release,
+	.write_iter = vna_message_write,
 	.unlocked_ioctl = chardev_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.show_fdinfo = chardev_show_fdinfo,

@@ -25,6 +25,7 @@ struct vna_env *vna_env_create(const struct vna_config *config)
 		goto err_free_env;
 
 	mutex_init(&env->lock);
+	init_waitqueue_head(&env->messages);
 	for (i = 0; i < queues; i++)
 		mutex_init(&env->queue_locks[i]);
 	ratelimit_state_init(&env->log_limit, LOG_INTERVAL, LOG_BURST);

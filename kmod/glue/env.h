@@ -6,6 +6,7 @@
 #include <linux/mutex.h>
 #include <linux/ratelimit_types.h>
 #include <linux/sched.h>
+#include <linux/wait.h>
 
 #include "glue/abi.h"
 #include "glue/worker.h"
@@ -20,6 +21,9 @@ struct vna_env {
 	struct mm_struct *owner;
 	pid_t owner_pid;
 	struct vna_worker workers[VNA_MAX_WORKERS];
+
+	/* Those who wait for a message: glue/message.c. */
+	wait_queue_head_t messages;
 
 	/* One a device, so that no guest can silence another's lines. */
 	struct ratelimit_state log_limit;

@@ -82,6 +82,13 @@ int vna_env_scatter_u64(vna_u64 to, vna_u64, const vna_u32 *places, const vna_u6
 	return 0;
 }
 
+int vna_env_set_bits(vna_u64 base, const vna_u64 *words, const vna_u64 *bits, vna_u32 n)
+{
+	for (vna_u32 i = 0; i < n; i++)
+		*at<vna_u64>(base + 8 * words[i]) = *at<vna_u64>(base + 8 * words[i]) | bits[i];
+	return 0;
+}
+
 void vna_env_bug(const char *what)
 {
 	std::fprintf(stderr, "bug in the core: %s\n", what);

@@ -3,7 +3,7 @@
 // the hooks, so that it runs wherever the core does.
 #pragma once
 
-#include "core/memory/region_table.hh"
+#include "core/memory/translator.hh"
 #include "core/virtqueue/virtqueue.hh"
 #include "shape.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // fuzz-translate: any memory table, any addresses.
 #include "core/base/errno.hh"
-#include "core/memory/region_table.hh"
+#include "core/memory/translator.hh"
 #include "host/fake_kernel.hh"
 #include "input.hh"
 #include "naive_regions.hh"

@@ -174,3 +174,10 @@ int vna_env_scatter_u64(vna_u64 to, vna_u64, const vna_u32 *at, const vna_u64 *v
 		(void)vna_env_put_u64(to + at[i], values[i]);
 	return 0;
 }
+
+int vna_env_set_bits(vna_u64 base, const vna_u64 *words, const vna_u64 *bits, vna_u32 n)
+{
+	for (vna_u32 i = 0; i < n; i++)
+		field<vna_u64>(base + 8 * words[i]).fetch_or(bits[i], std::memory_order_relaxed);
+	return 0;
+}

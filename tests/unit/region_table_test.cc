@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "core/memory/region_table.hh"
+#include "core/memory/translator.hh"
 #include "driver/payload.hh"
 #include "host/fake_kernel.hh"
 

@@ -12,6 +12,11 @@ Device::Device(vna_env *env, const vna_config &config)
 	queues_[VNA_VHOST_NET_VQ_RX].batch_limit = config.rx_batch;
 	queues_[VNA_VHOST_NET_VQ_TX].batch_limit = config.tx_batch;
 	queues_[VNA_VHOST_NET_VQ_TX].ring().set_transmits(true);
+	for (Queue &q : queues_) {
+		memory_.add(q.memory);
+		q.ring().set_memory(&q.memory);
+		q.ring().set_log(&q.log);
+	}
 }
 
 Device::~Device()
@@ -60,12 +65,17 @@ void Device::run(u32 index, u32 worker)
 	Queue &q = queues_[index];
 	if (!q.backend || q.ring().error() != RingError::none)
 		return;
+	const Queue::Turn turn(q);
 	Outcome outcome = Outcome::stopped;
-	if (q.flush()) // what a fault of the ring once held up
+	// What a fault of the ring once held up goes first.
+	if (turn.ready() && q.ring().error() == RingError::none && q.flush())
 		outcome = index == VNA_VHOST_NET_VQ_RX ? receive(q) : transmit(q);
+	end_log(q);
 	// Whatever it says: a queue with an error that is not told would be deaf.
 	if (q.ring().error() != RingError::none)
 		return stop(q, index);
+	if (q.ring().parked()) [[unlikely]]
+		return park(q, index);
 	if (outcome == Outcome::more) {
 		q.counters.add(Count::requeues);
 		workers_.mark_own(index);
@@ -86,6 +96,17 @@ void Device::stop(Queue &q, u32 index)
 		vna_env_eventfd_signal(q.error.get());
 }
 
+// Returns when the turns have ended that use what is not in the memory table any
+// more: each holds its queue's lock, and no longer than its weight allows.
+void Device::wait_for_turns()
+{
+	for (u32 i = 0; i < queue_count; i++) {
+		if (queues_[i].memory.reading())
+			QueueLock lock(env_, i);
+	}
+	memory_.reclaim();
+}
+
 // Lets a queue run that was set up, or has been set up anew.
 void Device::restart(Queue &q, u32 index)
 {
@@ -95,9 +116,12 @@ void Device::restart(Queue &q, u32 index)
 	workers_.mark(index);
 }
 
-// Whether all of the ring lies in user space as far as bounds go.
+// Whether all of the ring lies in user space as far as bounds go.  With an IOTLB that
+// tells where it lies.
 bool Device::ring_ok(const Queue &q, const RingAddresses &at)
 {
+	if (q.ring().setup().translate.iotlb())
+		return true;
 	const Virtqueue &ring = q.ring();
 	return vna_env_user_ok(at.desc, ring.desc_area().bytes) &&
 	       vna_env_user_ok(at.driver, ring.driver_area().bytes) &&
@@ -109,7 +133,8 @@ bool Device::ring_ok(const Queue &q, const RingAddresses &at)
 long Device::bind(Queue &q, u32 index, s32 fd)
 {
 	// Also to unbind, as vhost-net has it.
-	if (!memory_ || !memory_->user_ok() || !ring_ok(q, q.ring().addresses()))
+	if (!memory_.table() || !memory_.table()->user_ok() || !log_ok(q, log_base_) ||
+	    !ring_ok(q, q.ring().addresses()))
 		return -efault;
 	if (fd == VNA_VHOST_FILE_UNBIND) {
 		unbind(q, true);
@@ -127,7 +152,7 @@ long Device::bind(Queue &q, u32 index, s32 fd)
 		return 0;
 	}
 	// Also when the ring is stopped: its progress is read anew.
-	if (!q.ring().start())
+	if (!start_ring(q))
 		error = -efault;
 	else if (!same)
 		error = vna_env_backend_attach(backend);
@@ -148,11 +173,28 @@ long Device::bind(Queue &q, u32 index, s32 fd)
 	return 0;
 }
 
+// Has the ring's progress read anew.
+bool Device::start_ring(Queue &q)
+{
+	if (q.ring().setup().translate.iotlb())
+		return q.ring().start_soon();
+	const Queue::Turn turn(q);
+	const bool started = q.ring().start();
+	end_log(q);
+	return started;
+}
+
 // @show: the driver is to see what was sent, as far as it is its to see.
 void Device::unbind(Queue &q, bool show)
 {
 	drop_backend(q);
-	q.zerocopy.close(q, show && q.ring().error() == RingError::none);
+	if (show) {
+		const Queue::Turn turn(q);
+		q.zerocopy.close(q, turn.ready() && q.ring().error() == RingError::none);
+		end_log(q);
+	} else {
+		q.zerocopy.close(q, false);
+	}
 	q.ring().forget();
 	q.ring().clear_error();
 	q.stopped_by.store(RingError::none, std::memory_order_relaxed);
@@ -187,8 +229,14 @@ void Device::release()
 	workers_.end();
 	owned_ = false;
 	fork_from_owner_ = config_.fork_from_owner;
-	if (memory_)
-		RegionTable::destroy(std::exchange(memory_, nullptr));
+	(void)memory_.publish(nullptr); // the workers are gone: no turn is under way
+	log_event_.reset();
+	log_base_ = 0;
+	messages_v2_.store(false, std::memory_order_relaxed);
+	Iotlb *iotlb = nullptr;
+	(void)set_iotlb(Features(), iotlb);
+	if (iotlb)
+		Iotlb::destroy(iotlb);
 	features_.store(Features(), std::memory_order_relaxed);
 }
 

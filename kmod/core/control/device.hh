@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "core/control/workers.hh"
+#include "core/memory/message.hh"
 #include "core/net/queue.hh"
 
 namespace vna {
@@ -21,6 +22,17 @@ public:
 
 	// One of the ioctls of linux/vhost.h.  What vhost-net returns.
 	long ioctl(u32 command, u64 arg);
+
+	// What write() has and read() gives: messages of the IOTLB.
+	int write_message(std::span<const std::byte> bytes);
+	int read_message(MessageBytes &to);
+	// Positive: there is one to be read; negative: there can be none.
+	[[nodiscard]] int has_message() const
+	{
+		if (questions_.load(std::memory_order_acquire))
+			return 1;
+		return iotlb_ready_.load(std::memory_order_acquire) ? 0 : -1;
+	}
 
 	// In any context.
 	void event(u32 queue, vna_event event);
@@ -51,6 +63,8 @@ private:
 	long set_owner(const Call &call);
 	long reset_owner(const Call &call);
 	long set_mem_table(const Call &call);
+	long set_log_base(const Call &call);
+	long set_log_fd(const Call &call);
 	long set_backend(const Call &call);
 	long get_fork_from_owner(const Call &call);
 	long set_fork_from_owner(const Call &call);
@@ -69,17 +83,43 @@ private:
 	[[nodiscard]] bool is_owner() const; // of whoever calls
 	long bind(Queue &queue, u32 index, s32 fd);
 	void unbind(Queue &queue, bool show);
+	bool start_ring(Queue &queue);
 	void drop_backend(Queue &queue);
 	void release();
 	void run(u32 index, u32 worker);
 	void stop(Queue &queue, u32 index);
 	void restart(Queue &queue, u32 index);
+	void wait_for_turns();
+
+	// log.cc
+	[[nodiscard]] bool ring_log_ok(const Queue &queue, u64 base, bool on, u64 guest) const;
+	[[nodiscard]] bool log_ok(const Queue &queue, u64 base) const;
+	[[nodiscard]] bool log_all_ok() const;
+	void end_log(Queue &queue);
+
+	// iotlb.cc
+	class AllQueues;
+	int set_iotlb(Features features, Iotlb *&before);
+	void park(Queue &queue, u32 index);
+	int update(const vna_vhost_iotlb_msg &msg);
+	void invalidate(const vna_vhost_iotlb_msg &msg);
 	[[nodiscard]] static bool ring_ok(const Queue &queue, const RingAddresses &at);
 
 	vna_env *env_;
 	const vna_config config_;
 	std::atomic<Features> features_{}; // written under the device lock, for any reader
-	RegionTable *memory_ = nullptr;
+	Memory memory_;
+	u64 log_base_ = 0; // 0: none
+	Eventfd log_event_; // under all queues' locks
+
+	// Changed with the locks of all queues held.
+	Iotlb *iotlb_ = nullptr;
+	std::atomic<bool> iotlb_ready_{false}; // it is not null, for those without a lock
+	std::atomic<bool> messages_v2_{false}; // VHOST_BACKEND_F_IOTLB_MSG_V2
+	// Queues that ask for a translation, a bit each, and for which: under their locks.
+	std::atomic<u32> questions_{0};
+	std::array<Translator::Miss, queue_count> asked_{};
+
 	bool owned_ = false;
 	bool fork_from_owner_; // what kind of thread a worker is: see vna_config
 	Workers workers_;

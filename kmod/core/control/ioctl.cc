@@ -15,13 +15,14 @@ constexpr u64 bit(unsigned n)
 }
 
 constexpr Features offered{bit(VNA_VIRTIO_NET_F_MRG_RXBUF) | bit(VNA_VIRTIO_F_NOTIFY_ON_EMPTY) |
+			   bit(VNA_VHOST_F_LOG_ALL) | bit(VNA_VIRTIO_F_ACCESS_PLATFORM) |
 			   bit(VNA_VIRTIO_F_ANY_LAYOUT) | bit(VNA_VIRTIO_RING_F_INDIRECT_DESC) |
 			   bit(VNA_VIRTIO_RING_F_EVENT_IDX) | bit(VNA_VIRTIO_F_VERSION_1) |
 			   bit(VNA_VIRTIO_F_RING_PACKED) | bit(VNA_VIRTIO_F_IN_ORDER) |
 			   bit(VNA_VIRTIO_F_RING_RESET)};
 // A driver that has one of these has VERSION_1 too (virtio 1.2 section 6.2).
 constexpr Features modern_only{bit(VNA_VIRTIO_F_RING_PACKED) | bit(VNA_VIRTIO_F_IN_ORDER)};
-constexpr Features offered_backend{}; // VHOST_BACKEND_F_*: none yet
+constexpr Features offered_backend{bit(VNA_VHOST_BACKEND_F_IOTLB_MSG_V2)};
 
 // Memory from the glue for as long as a scope lasts.
 class Scratch {
@@ -61,6 +62,8 @@ constinit const Device::Command Device::commands[] = {
 	{VNA_VHOST_NEW_WORKER, Command::owner, &Device::new_worker, einval},
 	{VNA_VHOST_FREE_WORKER, Command::owner, &Device::free_worker, einval},
 	{VNA_VHOST_SET_MEM_TABLE, Command::owner, &Device::set_mem_table},
+	{VNA_VHOST_SET_LOG_BASE, Command::owner, &Device::set_log_base},
+	{VNA_VHOST_SET_LOG_FD, Command::owner, &Device::set_log_fd},
 	{VNA_VHOST_NET_SET_BACKEND, Command::nothing, &Device::set_backend},
 	{VNA_VHOST_SET_VRING_NUM, Command::queue, &Device::set_vring_num},
 	{VNA_VHOST_SET_VRING_ADDR, Command::queue, &Device::set_vring_addr},
@@ -127,11 +130,19 @@ long Device::set_features(const Call &call)
 		if (q.backend && Ring::packed(features) != Ring::packed(this->features()))
 			return -ebusy; // changing the format of a ring at work
 	}
+	if (features.has(VNA_VHOST_F_LOG_ALL) && !log_all_ok())
+		return -efault;
+	Iotlb *before = nullptr;
+	const int error = set_iotlb(features, before);
+	if (error)
+		return error;
 	features_.store(features, std::memory_order_relaxed);
 	for (u32 i = 0; i < queue_count; i++) {
 		QueueLock lock(env_, i);
 		queues_[i].set_features(features);
 	}
+	if (before)
+		Iotlb::destroy(before);
 	return 0;
 }
 
@@ -145,7 +156,12 @@ long Device::set_backend_features(const Call &call)
 	u64 bits;
 	if (copy_in(bits, call.arg))
 		return -efault;
-	return Features{bits}.within(offered_backend) ? 0 : -eopnotsupp;
+	const Features features{bits};
+	if (!features.within(offered_backend))
+		return -eopnotsupp;
+	messages_v2_.store(features.has(VNA_VHOST_BACKEND_F_IOTLB_MSG_V2),
+			   std::memory_order_relaxed);
+	return 0;
 }
 
 long Device::set_owner(const Call &)
@@ -170,7 +186,7 @@ long Device::reset_owner(const Call &)
 	if (error)
 		return error;
 	release();
-	memory_ = empty;
+	(void)memory_.publish(empty);
 	return 0;
 }
 
@@ -241,18 +257,15 @@ long Device::set_mem_table(const Call &call)
 		return error;
 	// A queue that is off checks nothing now: its memory may still be made.
 	for (const Queue &q : queues_) {
-		if (q.backend && !table->user_ok()) {
+		if (q.backend &&
+		    (!table->user_ok() ||
+		     (q.logs_buffers && !DirtyLog::covers(log_base_, *table)))) {
 			RegionTable::destroy(table);
 			return -efault;
 		}
 	}
-	for (u32 i = 0; i < queue_count; i++) {
-		QueueLock lock(env_, i);
-		queues_[i].ring().set_memory(table);
-	}
-	if (memory_)
-		RegionTable::destroy(memory_); // no queue translates by it any more
-	memory_ = table;
+	if (memory_.publish(table))
+		wait_for_turns();
 	return 0;
 }
 
@@ -298,12 +311,16 @@ long Device::set_vring_addr(const Call &call)
 	if (!q.ring().aligned(at) || addr.log_guest_addr % q.ring().device_area().align)
 		return -einval;
 	// A ring that is off is checked when it is bound, as its size may be unknown.
-	if (q.backend && !ring_ok(q, at))
+	const bool log = addr.flags & VNA_VHOST_VRING_F_LOG;
+	if (q.backend &&
+	    (!ring_ok(q, at) || !ring_log_ok(q, log_base_, log, addr.log_guest_addr)))
 		return -einval;
-	const RingAddresses before = q.ring().addresses();
+	const Virtqueue::Setup before = q.ring().setup();
 	q.ring().set_addresses(at);
-	if (q.ring().error() != RingError::none && !q.ring().start()) {
-		q.ring().set_addresses(before);
+	q.ring().set_ring_log(log, addr.log_guest_addr);
+	if (q.ring().error() != RingError::none && !start_ring(q)) {
+		q.ring().set_addresses(before.at);
+		q.ring().set_ring_log(before.log_ring, before.log_guest);
 		return -efault;
 	}
 	if (q.backend)
@@ -343,7 +360,7 @@ long Device::set_vring_kick(const Call &call)
 	}
 	Queue &q = *call.queue;
 	q.kick = std::move(kick); // the old one is closed at the end
-	if (q.backend && q.ring().error() != RingError::none && q.ring().start())
+	if (q.backend && q.ring().error() != RingError::none && start_ring(q))
 		restart(q, call.index);
 	return 0;
 }

@@ -52,6 +52,22 @@ void vna_core_worker_killed(vna_core *core, vna_u32 worker)
 	core->device.worker_killed(worker);
 }
 
+int vna_core_read_message(vna_core *core, void *message)
+{
+	static_assert(VNA_MESSAGE_BYTES == VNA_VHOST_MSG_SIZE);
+	return core->device.read_message(*static_cast<vna::MessageBytes *>(message));
+}
+
+int vna_core_write_message(vna_core *core, const void *message, unsigned long len)
+{
+	return core->device.write_message({static_cast<const std::byte *>(message), len});
+}
+
+int vna_core_has_message(const vna_core *core)
+{
+	return core->device.has_message();
+}
+
 vna_u64 vna_core_features(const vna_core *core)
 {
 	return core->device.features().bits();

@@ -39,6 +39,29 @@ struct vna_vhost_vring_addr {
 
 #define VNA_VHOST_VRING_F_LOG (1u << 0)
 
+struct vna_vhost_iotlb_msg {
+	vna_u64 iova;
+	vna_u64 size;
+	vna_u64 uaddr;
+	vna_u8 perm; /* VNA_VHOST_ACCESS_* */
+	vna_u8 type; /* VNA_VHOST_IOTLB_* */
+	vna_u8 padding[6];
+};
+
+#define VNA_VHOST_ACCESS_RO 1
+#define VNA_VHOST_ACCESS_WO 2
+#define VNA_VHOST_ACCESS_RW 3
+
+#define VNA_VHOST_IOTLB_MISS 1
+#define VNA_VHOST_IOTLB_UPDATE 2
+#define VNA_VHOST_IOTLB_INVALIDATE 3
+
+/* struct vhost_msg and vhost_msg_v2: kinds, and the size of either. */
+#define VNA_VHOST_IOTLB_MSG 1
+#define VNA_VHOST_IOTLB_MSG_V2 2
+#define VNA_VHOST_MSG_SIZE 72
+#define VNA_VHOST_MSG_IOTLB 8 /* where struct vhost_iotlb_msg is in both */
+
 struct vna_vhost_memory_region {
 	vna_u64 guest_phys_addr;
 	vna_u64 memory_size; /* bytes */
@@ -66,6 +89,8 @@ struct vna_vhost_vring_worker {
 #define VNA_VHOST_SET_OWNER VNA_IO(0x01)
 #define VNA_VHOST_RESET_OWNER VNA_IO(0x02)
 #define VNA_VHOST_SET_MEM_TABLE VNA_IOW(0x03, struct vna_vhost_memory)
+#define VNA_VHOST_SET_LOG_BASE VNA_IOW(0x04, vna_u64)
+#define VNA_VHOST_SET_LOG_FD VNA_IOW(0x07, vna_s32)
 #define VNA_VHOST_NEW_WORKER VNA_IOR(0x08, struct vna_vhost_worker_state)
 #define VNA_VHOST_FREE_WORKER VNA_IOW(0x09, struct vna_vhost_worker_state)
 #define VNA_VHOST_SET_VRING_NUM VNA_IOW(0x10, struct vna_vhost_vring_state)
@@ -86,14 +111,19 @@ struct vna_vhost_vring_worker {
 /* Feature bits, by number. */
 #define VNA_VIRTIO_NET_F_MRG_RXBUF 15
 #define VNA_VIRTIO_F_NOTIFY_ON_EMPTY 24
+#define VNA_VHOST_F_LOG_ALL 26
 #define VNA_VIRTIO_F_ANY_LAYOUT 27
 #define VNA_VHOST_NET_F_VIRTIO_NET_HDR 27 /* the same bit: see linux/vhost.h */
 #define VNA_VIRTIO_RING_F_INDIRECT_DESC 28
 #define VNA_VIRTIO_RING_F_EVENT_IDX 29
 #define VNA_VIRTIO_F_VERSION_1 32
+#define VNA_VIRTIO_F_ACCESS_PLATFORM 33
 #define VNA_VIRTIO_F_RING_PACKED 34
 #define VNA_VIRTIO_F_IN_ORDER 35
 #define VNA_VIRTIO_F_RING_RESET 40
+
+/* Backend feature bits, by number. */
+#define VNA_VHOST_BACKEND_F_IOTLB_MSG_V2 1
 
 /* The virtio-net queues' indices. */
 #define VNA_VHOST_NET_VQ_RX 0

@@ -16,7 +16,7 @@ struct Before {
 	}
 };
 
-template <class Less> void sift(std::span<Region> heap, std::size_t root, const Less &before)
+template <class T, class Less> void sift(std::span<T> heap, std::size_t root, const Less &before)
 {
 	for (;;) {
 		std::size_t child = 2 * root + 1;
@@ -31,17 +31,39 @@ template <class Less> void sift(std::span<Region> heap, std::size_t root, const 
 	}
 }
 
-template <class Less> void sort(std::span<Region> regions, const Less &before)
+template <class T, class Less> void sort(std::span<T> all, const Less &before)
 {
-	for (std::size_t i = regions.size() / 2; i-- > 0;)
-		sift(regions, i, before);
-	for (std::size_t n = regions.size(); n-- > 1;) {
-		std::swap(regions[0], regions[n]);
-		sift(regions.first(n), 0, before);
+	for (std::size_t i = all.size() / 2; i-- > 0;)
+		sift(all, i, before);
+	for (std::size_t n = all.size(); n-- > 1;) {
+		std::swap(all[0], all[n]);
+		sift(all.first(n), 0, before);
 	}
 }
 
 } // namespace
+
+struct RegionTable::ByUser {
+	bool operator()(const Alias &a, const Alias &b) const
+	{
+		return a.user != b.user ? a.user < b.user : a.guest < b.guest;
+	}
+};
+
+// Makes a tree of what is sorted: as deep as the logarithm of its size.
+u64 RegionTable::plant(std::span<Alias> aliases)
+{
+	if (aliases.empty())
+		return 0;
+	const std::size_t middle = aliases.size() / 2;
+	Alias &root = aliases[middle];
+	root.last_of_all = root.last;
+	for (const u64 last : {plant(aliases.first(middle)), plant(aliases.subspan(middle + 1))}) {
+		if (root.last_of_all < last)
+			root.last_of_all = last;
+	}
+	return root.last_of_all;
+}
 
 int RegionTable::make(std::span<const vna_vhost_memory_region> given, RegionTable *&out)
 {
@@ -52,10 +74,12 @@ int RegionTable::make(std::span<const vna_vhost_memory_region> given, RegionTabl
 			return -efault;
 	}
 
-	void *mem = vna_env_alloc(sizeof(RegionTable) + given.size() * sizeof(Region));
+	void *mem = vna_env_alloc(size_of(given.size()));
 	if (!mem)
 		return -enomem;
 	auto *table = new (mem) RegionTable(static_cast<u32>(given.size()));
+	table->aliases_ = reinterpret_cast<Alias *>(table->first() + given.size());
+	table->used_ = reinterpret_cast<Mark *>(table->aliases_ + given.size());
 	std::span<Region> all{table->first(), given.size()};
 	for (std::size_t i = 0; i < given.size(); i++)
 		all[i] = {given[i].guest_phys_addr,
@@ -75,6 +99,14 @@ int RegionTable::make(std::span<const vna_vhost_memory_region> given, RegionTabl
 		all[kept++] = {start, r.last, g.userspace_addr + (start - g.guest_phys_addr)};
 	}
 	table->count_ = kept;
+
+	const std::span<Alias> aliases{table->aliases_, kept};
+	for (std::size_t i = 0; i < kept; i++) {
+		const Region &r = all[i];
+		aliases[i] = {r.user, r.user + (r.last - r.start), r.start, 0};
+	}
+	sort(aliases, ByUser{});
+	plant(aliases);
 	out = table;
 	return 0;
 }
@@ -107,12 +139,22 @@ const Region *RegionTable::find(u64 guest) const
 	return low < all.size() && all[low].start <= guest ? &all[low] : nullptr;
 }
 
-bool Translator::find(u64 guest)
+bool RegionTable::keeps(const Region &region) const
 {
-	const Region *hit = table_ ? table_->find(guest) : nullptr;
-	if (!hit)
-		return false;
-	window_ = {hit->start, hit->last - hit->start + 1, hit->user};
+	// It may have grown, been cut in pieces that still touch, or both.
+	u64 at = region.start;
+	const u64 offset = region.user - region.start;
+	for (;;) {
+		const Region *here = find(at);
+		if (!here || here->user - here->start != offset)
+			return false;
+		if (here->last >= region.last)
+			break;
+		at = here->last + 1;
+	}
+	const Region *const last = find(region.last);
+	for (const Region *here = find(region.start); here <= last; here++)
+		note_use(*here);
 	return true;
 }
 

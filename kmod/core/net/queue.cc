@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "core/net/queue.hh"
 
+#include "core/base/algorithm.hh"
+
 namespace vna {
 
 u32 Queue::fetch(u32 max, Weight &weight)
@@ -26,7 +28,8 @@ bool Queue::flush()
 {
 	if (!unsignalled_) // but notifications may have failed to be switched
 		return ring().error() == RingError::none;
-	if (!ring().publish())
+	// What was written to buffers is in the log before the driver may look at it.
+	if (!flush_log() || !ring().publish())
 		return false;
 	unsignalled_ = false;
 	// Without an eventfd the driver's wish stays for the time when there is one.
@@ -37,6 +40,25 @@ bool Queue::flush()
 		counters.add(Count::calls_suppressed);
 	}
 	return ring().error() == RingError::none;
+}
+
+bool Queue::log_frames(u32 done)
+{
+	const RegionTable *table = ring().setup().translate.table();
+	for (u32 i = 0; i < done && table; i++) {
+		const vna_rx_frame &frame = filling[i];
+		// What was not as announced may be written as far as there is room.
+		u64 left = frame.result == static_cast<s32>(frame.len) ? frame.len : UINT64_MAX;
+		for (const Segment &seg : std::span(frame.segs, frame.nsegs)) {
+			const u64 n = min<u64>(seg.len, left);
+			if (!log.note_user(*table, seg.addr, n)) {
+				ring().fail(RingError::log_fault);
+				return false;
+			}
+			left -= n;
+		}
+	}
+	return true;
 }
 
 } // namespace vna

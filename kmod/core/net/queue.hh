@@ -35,12 +35,15 @@ public:
 	{
 		ring_.set_features(features);
 		framing = Framing(features);
+		logs_buffers = features.has(VNA_VHOST_F_LOG_ALL);
 	}
 	// As it was made; what was bound to it has been given back.
 	void reset()
 	{
 		ring_.reset();
 		framing = Framing();
+		log.set_base(0);
+		logs_buffers = waits = false;
 	}
 
 	// Shows the driver what was completed and interrupts it if it wants that.
@@ -58,8 +61,38 @@ public:
 		batch.clear();
 	}
 
+	// A turn at the worker: the device's memory is held while it lasts.
+	class Turn {
+	public:
+		explicit Turn(Queue &queue) : queue_(queue), ready_(queue.ring().begin_turn()) {}
+		~Turn() { queue_.ring().end_turn(); }
+		Turn(const Turn &) = delete;
+		Turn &operator=(const Turn &) = delete;
+		// Whether the ring can be reached.
+		[[nodiscard]] bool ready() const { return ready_; }
+
+	private:
+		Queue &queue_;
+		const bool ready_;
+	};
+	// Notes in the log what the backend has written to @done of the frames in filling.
+	// False: the log failed, and so has the ring.
+	[[nodiscard]] bool log_frames(u32 done);
+	// Sets the bits of the log that are due.  False as log_frames().
+	[[nodiscard]] bool flush_log()
+	{
+		if (log.flush()) [[likely]]
+			return true;
+		ring().fail(RingError::log_fault);
+		return false;
+	}
+
 	BufferBatch batch;
 	Counters counters;
+	Memory::Reader memory;
+	DirtyLog log;
+	bool logs_buffers = false; // VHOST_F_LOG_ALL
+	bool waits = false; // for a translation, which was asked for
 	Framing framing;
 	vna_backend *backend = nullptr; // null: the queue is off
 	Kick kick;

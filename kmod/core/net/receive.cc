@@ -13,6 +13,7 @@ enum class Gathered : u8 {
 	never, // the frame does not fit into what the driver offers
 	full, // no room in the batch while other frames wait to be written
 	malformed,
+	parked, // an address waits for its translation
 };
 
 // What a run has in hand.  The batch's buffers are, in this order: completed,
@@ -43,6 +44,8 @@ Gathered gather(Queue &q, Hand &hand, u32 need, u32 &n)
 				     hand.weight)) {
 				if (q.ring().error() != RingError::none)
 					return Gathered::malformed;
+				if (q.ring().parked())
+					return Gathered::parked;
 				if (!q.batch.out_of_room())
 					return Gathered::too_few;
 				if (hand.frames)
@@ -120,6 +123,8 @@ bool deliver(Queue &q, Hand &hand)
 		return true;
 	const u32 done = vna_env_backend_receive(q.backend, q.filling.data(), hand.frames);
 	q.next += done;
+	if (q.logs_buffers && !q.log_frames(done)) [[unlikely]]
+		return false;
 	for (u32 i = 0; i < done; i++) {
 		const vna_rx_frame &frame = q.filling[i];
 		hand.weight.add(frame.len);
@@ -194,6 +199,8 @@ Outcome receive(Queue &q)
 		case Gathered::malformed:
 			(void)end(q, hand, Outcome::stopped);
 			return Outcome::stopped;
+		case Gathered::parked:
+			return end(q, hand, Outcome::idle);
 		case Gathered::never:
 			hand.weight.add(q.lens[q.next++]);
 			drop(q, Count::drop_buffer);

@@ -199,6 +199,8 @@ Outcome serve(Queue &q)
 		if (!q.fetch(worth_fetching(q, weight), weight)) {
 			if (ring.error() != RingError::none)
 				return Outcome::stopped;
+			if (ring.parked())
+				return Outcome::idle;
 			if (!ring.enable_notify())
 				return ring.error() == RingError::none ? Outcome::idle :
 									 Outcome::stopped;

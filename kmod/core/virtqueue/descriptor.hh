@@ -7,7 +7,7 @@
 #include <span>
 
 #include "core/base/env.hh"
-#include "core/memory/region_table.hh"
+#include "core/memory/translator.hh"
 #include "core/virtqueue/buffer.hh"
 #include "core/virtqueue/ring_error.hh"
 
@@ -51,15 +51,14 @@ public:
 	{
 		return copy_[(i - first_) & (capacity - 1)];
 	}
-	// Copies up to @n <= capacity descriptors from @i on; @user is the address of
-	// the first.  Where some cannot be read that may not even be needed, the first
+	// Copies up to @n <= capacity descriptors from @i on, by @copy(to, bytes).  Where some cannot be read that may not even be needed, the first
 	// alone.  False: not that either.
-	[[nodiscard]] bool load(u64 user, u32 i, u32 n)
+	template <class Copy> [[nodiscard]] bool load(u32 i, u32 n, const Copy &copy)
 	{
 		held_ = 0;
-		if (vna_env_copy_from_user(copy_.data(), user, n * sizeof(Desc))) {
+		if (copy(copy_.data(), n * sizeof(Desc))) {
 			n = 1;
-			if (vna_env_copy_from_user(copy_.data(), user, sizeof(Desc)))
+			if (copy(copy_.data(), sizeof(Desc)))
 				return false;
 		}
 		first_ = i;
@@ -83,6 +82,20 @@ private:
 	u32 held_ = 0;
 	std::array<Desc, capacity> copy_;
 };
+
+// Why a run of the translator's came to nothing.
+[[nodiscard]] inline RingError why(const Translator &translate)
+{
+	switch (translate.why()) {
+	case Translator::Failure::denied:
+		return RingError::access_denied;
+	case Translator::Failure::missing:
+		return RingError::untranslated;
+	case Translator::Failure::unmapped:
+		break;
+	}
+	return RingError::address_unmapped;
+}
 
 // Turns a chain's descriptors into segments, and checks the rules that hold for
 // every chain, whatever the ring's format.  Small and by value, for the compiler
@@ -157,7 +170,7 @@ private:
 				return RingError::too_many_segments;
 			const u64 n = translate.run(addr, left, at->addr);
 			if (!n)
-				return RingError::address_unmapped;
+				return why(translate);
 			at++->len = n;
 			left -= n;
 			if (!left)

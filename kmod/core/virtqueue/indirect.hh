@@ -50,14 +50,17 @@ private:
 		// regions end on pages and tables are 16-byte aligned.
 		const u32 want = min(ahead_, count_ - i);
 		u64 user;
-		const u64 run = translate_->run(addr_ + i * sizeof(Desc), want * sizeof(Desc),
-						user);
+		const u64 run = translate_->run_to_read(addr_ + i * sizeof(Desc),
+							want * sizeof(Desc), user);
 		const u32 n = static_cast<u32>(run / sizeof(Desc));
 		if (!n)
-			return RingError::address_unmapped;
+			return run ? RingError::address_unmapped : why(*translate_);
 		// Whoever comes back for more may jump to and fro: less of it then.
 		ahead_ = 16;
-		return window_.load(user, i, n) ? RingError::none : RingError::ring_fault;
+		const auto copy = [&](void *to, u64 len) {
+			return vna_env_copy_from_user(to, user, len);
+		};
+		return window_.load(i, n, copy) ? RingError::none : RingError::ring_fault;
 	}
 
 	Translator *translate_ = nullptr;

@@ -25,8 +25,12 @@ bool PackedQueue::start()
 {
 	// Also finds out whether the ring is there at all.
 	u16 flags;
-	if (vna_env_put_u16(setup_.at.device + event_flags, event_f_enable) ||
-	    vna_env_get_u16(&flags, slot(avail_.index) + desc_flags))
+	const RingError before = error_;
+	if (!put(at_.device + event_flags, event_f_enable)) {
+		error_ = before;
+		return false;
+	}
+	if (get_u16(&flags, slot(avail_.index) + desc_flags))
 		return false;
 	device_flags_ = event_f_enable;
 	moved_valid_ = false;
@@ -52,7 +56,7 @@ RingError PackedQueue::look(Position at, u32 want)
 	// Each is read after the flags that make it available, and the rest of a list
 	// after its first; pairs with the driver's barrier before it writes the flags
 	// of that (2.8.21.1.1).
-	const int found = vna_env_copy_available(ring_.data(), slot(at.index), n, available_mask,
+	const int found = copy_available(ring_.data(), slot(at.index), n, available_mask,
 						 at.available());
 	ring_.loaded(at.on_circle(size()), found < 0 ? 0 : static_cast<u32>(found));
 	return found < 0 ? RingError::ring_fault : RingError::none;
@@ -108,8 +112,8 @@ u32 PackedQueue::fetch(BufferBatch &batch, u32 max)
 	seen_ = avail_;
 	if (error == RingError::too_many_segments && batch.size())
 		batch.set_out_of_room(true); // fits into an empty one
-	else if (error != RingError::none && !done)
-		error_ = error;
+	else if (!done)
+		ended(error);
 	return done;
 }
 
@@ -268,7 +272,7 @@ bool PackedQueue::should_signal()
 	moved_ = 0;
 	moved_valid_ = true;
 	u16 flags, position;
-	if (vna_env_get_u16(&flags, setup_.at.driver + event_flags))
+	if (get_u16(&flags, at_.driver + event_flags))
 		return !failed(RingError::ring_fault);
 	switch (flags & event_flags_mask) {
 	case event_f_enable:
@@ -284,7 +288,7 @@ bool PackedQueue::should_signal()
 	}
 	// The position was written before the flags that make it count.
 	std::atomic_thread_fence(std::memory_order_acquire);
-	if (vna_env_get_u16(&position, setup_.at.driver + event_position))
+	if (get_u16(&position, at_.driver + event_position))
 		return !failed(RingError::ring_fault);
 	const Position event = Position::of(position);
 	if (event.index >= size())
@@ -299,7 +303,7 @@ bool PackedQueue::set_device_event(u16 flags)
 	if (device_flags_ == flags)
 		return true;
 	device_flags_ = flags;
-	return put(setup_.at.device + event_flags, flags);
+	return put(at_.device + event_flags, flags);
 }
 
 bool PackedQueue::enable_notify()
@@ -308,7 +312,7 @@ bool PackedQueue::enable_notify()
 	// may have left buffers there because they were too few for a frame.  The
 	// driver is to tell of what comes after those.
 	if (event_idx_) {
-		if (!put(setup_.at.device + event_position, static_cast<u16>(seen_.bits())))
+		if (!put(at_.device + event_position, static_cast<u16>(seen_.bits())))
 			return false;
 		// The position is there before the flags that make it count.
 		std::atomic_thread_fence(std::memory_order_release);
@@ -319,7 +323,7 @@ bool PackedQueue::enable_notify()
 	// barrier between making available and reading the wish (2.8.21.2).
 	std::atomic_thread_fence(std::memory_order_seq_cst);
 	u16 flags;
-	if (vna_env_get_u16(&flags, slot(seen_.index) + desc_flags))
+	if (get_u16(&flags, slot(seen_.index) + desc_flags))
 		return failed(RingError::ring_fault);
 	return (flags & available_mask) == seen_.available();
 }

@@ -79,7 +79,7 @@ private:
 
 	[[nodiscard]] u64 slot(u32 index) const
 	{
-		return setup_.at.desc + sizeof(PackedDescriptor) * index;
+		return at_.desc + sizeof(PackedDescriptor) * index;
 	}
 	[[nodiscard]] RingError look(Position at, u32 want);
 	[[nodiscard]] u32 singles(BufferBatch &batch, u32 max);

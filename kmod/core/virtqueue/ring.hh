@@ -32,12 +32,16 @@ public:
 		queue_->set_up(setup);
 		queue_->set_features(features);
 	}
-	// As it was made, for the same direction.
+	// As it was made, for the same direction and memory.
 	void reset()
 	{
 		const bool transmits = queue_->setup().transmits;
+		Memory::Reader *reader = queue_->setup().translate.reader();
+		DirtyLog *log = queue_->log();
 		make(Features());
 		queue_->set_transmits(transmits);
+		queue_->set_memory(reader);
+		queue_->set_log(log);
 	}
 
 private:

@@ -23,6 +23,8 @@ namespace vna {
 	X(zero_length, "descriptor of zero bytes")                                                 \
 	X(address_wrap, "address plus length wraps")                                               \
 	X(address_unmapped, "address is not in the memory table")                                  \
+	X(access_denied, "the IOMMU does not allow this access to the address")                    \
+	X(log_fault, "the log of written pages is not writable")                                   \
 	X(readable_after_writable, "device-readable descriptor after a device-writable one")       \
 	X(indirect_not_negotiated, "indirect descriptor without VIRTIO_F_INDIRECT_DESC")           \
 	X(indirect_with_next, "descriptor is both indirect and chained")                           \
@@ -38,6 +40,8 @@ enum class RingError : u8 {
 #define VNA_X(name, rule) name,
 	VNA_RING_ERRORS(VNA_X)
 #undef VNA_X
+	// No error, and in no table: the address waits for its translation.
+	untranslated = 0xff,
 };
 
 struct RingErrorText {

@@ -28,8 +28,12 @@ constexpr bool need_event(u16 event, u16 now, u16 old)
 bool SplitQueue::start()
 {
 	u16 used;
-	if (vna_env_put_u16(setup_.at.device + used_flags, 0) ||
-	    vna_env_get_u16(&used, setup_.at.device + used_idx))
+	const RingError before = error_;
+	if (!put(at_.device + used_flags, u16{0})) {
+		error_ = before;
+		return false;
+	}
+	if (get_u16(&used, at_.device + used_idx))
 		return false;
 	last_used_ = used;
 	used_flags_ = 0;
@@ -48,7 +52,7 @@ void SplitQueue::set_base(u32 base)
 RingError SplitQueue::look()
 {
 	u16 index;
-	if (vna_env_get_u16(&index, setup_.at.driver + avail_idx))
+	if (get_u16(&index, at_.driver + avail_idx))
 		return RingError::ring_fault;
 	if (static_cast<u16>(index - last_avail_) > size())
 		return RingError::avail_index_jump;
@@ -79,7 +83,7 @@ u32 SplitQueue::fetch(BufferBatch &batch, u32 max)
 	while (done < max && error == RingError::none) {
 		const u32 at = slot(last_avail_);
 		const u32 n = min(max - done, size() - at, head_window);
-		if (vna_env_copy_from_user(heads_.data(), setup_.at.driver + avail_ring + 2ull * at,
+		if (copy_ring(heads_.data(), at_.driver + avail_ring + 2ull * at,
 					   2ull * n)) {
 			error = RingError::ring_fault;
 			break;
@@ -98,8 +102,8 @@ u32 SplitQueue::fetch(BufferBatch &batch, u32 max)
 	}
 	if (error == RingError::too_many_segments && batch.size())
 		batch.set_out_of_room(true); // fits into an empty one
-	else if (error != RingError::none && !done)
-		error_ = error;
+	else if (!done)
+		ended(error);
 	return done;
 }
 
@@ -240,7 +244,7 @@ bool SplitQueue::publish()
 	u16 at = last_used_;
 	while (!used.empty()) {
 		const auto run = used.first(min<std::size_t>(used.size(), size() - slot(at)));
-		if (!put(setup_.at.device + used_ring + sizeof(UsedBuffer) * slot(at), run))
+		if (!put(at_.device + used_ring + sizeof(UsedBuffer) * slot(at), run))
 			return false;
 		at += static_cast<u16>(run.size());
 		used = used.subspan(run.size());
@@ -250,7 +254,7 @@ bool SplitQueue::publish()
 	// The index moves after the entries it covers, and what was written to the
 	// buffers (2.7.8.2); pairs with the driver's barrier after it reads the index.
 	std::atomic_thread_fence(std::memory_order_release);
-	if (!put(setup_.at.device + used_idx, now))
+	if (!put(at_.device + used_idx, now))
 		return false;
 	last_used_ = now;
 	published();
@@ -270,7 +274,7 @@ bool SplitQueue::should_signal()
 	u16 wish;
 	if (setup_.features.has(VNA_VIRTIO_F_NOTIFY_ON_EMPTY) && avail_ == last_avail_) {
 		// Not look(): enable_notify() is to find what fetch() has not seen.
-		if (vna_env_get_u16(&wish, setup_.at.driver + avail_idx)) {
+		if (get_u16(&wish, at_.driver + avail_idx)) {
 			error_ = RingError::ring_fault;
 			return true;
 		}
@@ -278,7 +282,7 @@ bool SplitQueue::should_signal()
 			return true;
 	}
 	if (!event_idx_) {
-		if (vna_env_get_u16(&wish, setup_.at.driver + avail_flags)) {
+		if (get_u16(&wish, at_.driver + avail_flags)) {
 			error_ = RingError::ring_fault;
 			return true;
 		}
@@ -288,7 +292,7 @@ bool SplitQueue::should_signal()
 	const bool valid = signalled_valid_;
 	signalled_ = last_used_;
 	signalled_valid_ = true;
-	if (vna_env_get_u16(&wish, setup_.at.driver + avail_ring + 2ull * size())) {
+	if (get_u16(&wish, at_.driver + avail_ring + 2ull * size())) {
 		error_ = RingError::ring_fault;
 		return true;
 	}
@@ -297,12 +301,12 @@ bool SplitQueue::should_signal()
 
 bool SplitQueue::set_used_flags()
 {
-	return put(setup_.at.device + used_flags, used_flags_);
+	return put(at_.device + used_flags, used_flags_);
 }
 
 bool SplitQueue::set_avail_event(u16 index)
 {
-	return put(setup_.at.device + used_ring + 8ull * size(), index);
+	return put(at_.device + used_ring + 8ull * size(), index);
 }
 
 bool SplitQueue::enable_notify()
@@ -322,7 +326,7 @@ bool SplitQueue::enable_notify()
 	// barrier between moving the index and reading the wish (2.7.13.4.1).
 	std::atomic_thread_fence(std::memory_order_seq_cst);
 	u16 index;
-	if (vna_env_get_u16(&index, setup_.at.driver + avail_idx))
+	if (get_u16(&index, at_.driver + avail_idx))
 		return failed(RingError::ring_fault);
 	return index != avail_;
 }

@@ -52,7 +52,9 @@ private:
 	[[nodiscard]] RingError look();
 	[[nodiscard]] bool copy(u32 i, u32 n)
 	{
-		return table_.load(setup_.at.desc + sizeof(SplitDescriptor) * i, i, n);
+		return table_.load(i, n, [&](void *to, u64 len) {
+			return copy_ring(to, at_.desc + sizeof(SplitDescriptor) * i, len);
+		});
 	}
 	[[nodiscard]] RingError copy_ahead(std::span<const u16> heads);
 	// Whether the chain at @head, if it is at hand, is one descriptor to memory.

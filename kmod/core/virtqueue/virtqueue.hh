@@ -9,13 +9,15 @@
 #include <array>
 
 #include "core/base/env.hh"
-#include "core/memory/region_table.hh"
+#include "core/memory/dirty_log.hh"
+#include "core/memory/translator.hh"
 #include "core/virtqueue/buffer.hh"
 #include "core/virtqueue/ring_error.hh"
 
 namespace vna {
 
-// Where a ring's three areas are, as user addresses (virtio 1.2 section 2.6).
+// Where a ring's three areas are (virtio 1.2 section 2.6): user addresses, or with an
+// IOTLB the driver's.
 struct RingAddresses {
 	u64 desc = 0; // descriptor area
 	u64 driver = 0; // driver area: available ring, or driver event suppression
@@ -42,6 +44,25 @@ public:
 	// The most buffers that may be completed and not yet published: those of any
 	// one frame, as the driver must not see a part of it.
 	static constexpr u32 max_shadow = BufferBatch::capacity;
+
+	// A turn, or whatever else needs the ring: what is translated is used before its
+	// end.  False: the ring, or what is told of it, is not there yet; the queue is
+	// parked().
+	[[nodiscard]] bool begin_turn()
+	{
+		parked_ = false;
+		setup_.translate.begin();
+		return ready_ || get_ready();
+	}
+	void end_turn() { setup_.translate.end(); }
+	// Whether the turn ended where an address waits for its translation, which an
+	// update of the IOTLB will bring: see miss().
+	[[nodiscard]] bool parked() const { return parked_; }
+	[[nodiscard]] const Translator::Miss &miss() const { return setup_.translate.miss(); }
+
+	// As start() in a turn; with an IOTLB in the first one in which the ring can be
+	// reached.
+	[[nodiscard]] bool start_soon();
 
 	// Reads what the ring says of the device's own progress and lets the driver
 	// notify.  To be called when the queue starts, or starts again after an error:
@@ -116,19 +137,48 @@ public:
 	void clear_error() { error_ = RingError::none; }
 
 	// Set-up, while the queue is stopped or under its lock.
-	void set_size(u32 size) { setup_.size = size; }
+	void set_size(u32 size)
+	{
+		setup_.size = size;
+		moved();
+	}
 	[[nodiscard]] u32 size() const { return setup_.size; }
-	void set_addresses(const RingAddresses &at) { setup_.at = at; }
+	void set_addresses(const RingAddresses &at)
+	{
+		setup_.at = at;
+		moved();
+	}
 	[[nodiscard]] const RingAddresses &addresses() const { return setup_.at; }
 	// Whether the device only reads what buffers hold.
 	void set_transmits(bool transmits) { setup_.transmits = transmits; }
 	void set_memory(const RegionTable *table) { setup_.translate = Translator(table); }
+	void set_memory(Memory::Reader *reader) { setup_.translate = Translator(reader); }
+	// All addresses are the driver's from now on, and in @iotlb; null: no more.
+	void set_iotlb(const Iotlb *iotlb)
+	{
+		setup_.translate.set_iotlb(iotlb, setup_.transmits ? access_ro : access_wo);
+		moved();
+	}
+	// An entry of the IOTLB has gone.
+	void forget(const Iotlb::Entry &gone);
+	// Where to note what is written to guest memory.
+	void set_log(DirtyLog *log) { setup_.log = log; }
+	[[nodiscard]] DirtyLog *log() const { return setup_.log; }
+	// Whether writes to the ring are noted.  @guest is the guest address of the used
+	// ring; those to a packed ring, and by an IOTLB, find their own.
+	void set_ring_log(bool on, u64 guest)
+	{
+		setup_.log_ring = on;
+		setup_.log_guest = guest;
+		moved();
+	}
 	void set_features(Features features)
 	{
 		setup_.features = features;
 		event_idx_ = features.has(VNA_VIRTIO_RING_F_EVENT_IDX);
 		indirect_ok_ = features.has(VNA_VIRTIO_RING_F_INDIRECT_DESC);
 		in_order_ = features.has(VNA_VIRTIO_F_IN_ORDER);
+		moved();
 	}
 
 	// Whether buffers are to be given back in the order of the ring (2.7.9, 2.8.8).
@@ -141,6 +191,9 @@ public:
 		bool transmits = false;
 		Features features;
 		Translator translate;
+		DirtyLog *log = nullptr;
+		bool log_ring = false;
+		u64 log_guest = 0;
 	};
 	[[nodiscard]] const Setup &setup() const { return setup_; }
 	void set_up(const Setup &setup)
@@ -159,18 +212,24 @@ protected:
 		return false;
 	}
 
-	// Every write to the ring passes one of these, so that a log of what was
-	// written has one place to be.
+	// Every write to the ring passes one of these.  watched_ are those that are
+	// logged, or that reach a ring in several pieces.
 	[[nodiscard]] bool put(u64 to, u16 value)
 	{
+		if (watched_) [[unlikely]]
+			return put_watched(to, value);
 		return !vna_env_put_u16(to, value) || failed(RingError::ring_fault);
 	}
 	[[nodiscard]] bool put(u64 to, u64 value)
 	{
+		if (watched_) [[unlikely]]
+			return put_watched(to, value);
 		return !vna_env_put_u64(to, value) || failed(RingError::ring_fault);
 	}
 	[[nodiscard]] bool put(u64 to, std::span<const UsedBuffer> used)
 	{
+		if (watched_) [[unlikely]]
+			return put_watched(to, used);
 		return !vna_env_copy_to_user(to, used.data(), used.size_bytes()) ||
 		       failed(RingError::ring_fault);
 	}
@@ -179,9 +238,37 @@ protected:
 	[[nodiscard]] bool put(u64 to, u64 span, std::span<const u32> places,
 			       std::span<const u64> words)
 	{
+		if (watched_) [[unlikely]]
+			return put_watched(to, places, words);
 		return !vna_env_scatter_u64(to, span, places.data(), words.data(),
 					    static_cast<u32>(words.size())) ||
 		       failed(RingError::ring_fault);
+	}
+
+	// And every read of the ring one of these: 0 or -EFAULT, or a count, as the hooks
+	// of the same names.
+	[[nodiscard]] int get_u16(u16 *to, u64 from)
+	{
+		return scattered_ ? get_scattered(to, from) : vna_env_get_u16(to, from);
+	}
+	[[nodiscard]] int copy_ring(void *to, u64 from, u64 len)
+	{
+		return scattered_ ? copy_scattered(to, from, len) :
+				    vna_env_copy_from_user(to, from, len);
+	}
+	[[nodiscard]] int copy_available(void *to, u64 from, u32 n, u16 mask, u16 want)
+	{
+		return scattered_ ? copy_available_scattered(to, from, n, mask, want) :
+				    vna_env_copy_available(to, from, n, mask, want);
+	}
+
+	// What a fetch that found nothing ended with.
+	void ended(RingError error)
+	{
+		if (error == RingError::untranslated)
+			parked_ = true;
+		else if (error != RingError::none)
+			error_ = error;
 	}
 
 	// Whether one entry may stand for all that is shadowed (2.7.9, 2.8.8).  Not
@@ -195,6 +282,12 @@ protected:
 	}
 
 	Setup setup_;
+	RingAddresses at_; // what setup_.at comes to: user addresses, unless scattered_
+	bool ready_ = true; // at_ is right, and the ring was started
+	bool scattered_ = false; // at_ is as setup_.at: each access is translated
+	bool watched_ = false;
+	bool parked_ = false;
+	bool late_start_ = false;
 	bool event_idx_ = false;
 	bool indirect_ok_ = false;
 	bool in_order_ = false;
@@ -203,6 +296,23 @@ protected:
 	u32 shadowed_ = 0;
 	std::array<UsedBuffer, max_shadow> shadow_;
 	std::array<u16, max_shadow> slots_; // descriptors of each in the ring itself
+
+private:
+	void moved();
+	[[nodiscard]] bool get_ready();
+	[[nodiscard]] bool map();
+	[[nodiscard]] bool map_area(u64 at, u64 bytes, Access access, u64 &user, bool &linear);
+
+	[[nodiscard]] RingError note_write(u64 to, u64 user, u64 len);
+	template <class Write> bool put_pieces(u64 to, u64 len, const Write &write);
+	[[nodiscard]] bool put_watched(u64 to, u16 value);
+	[[nodiscard]] bool put_watched(u64 to, u64 value);
+	[[nodiscard]] bool put_watched(u64 to, std::span<const UsedBuffer> used);
+	[[nodiscard]] bool put_watched(u64 to, std::span<const u32> places,
+				       std::span<const u64> words);
+	[[nodiscard]] int get_scattered(u16 *to, u64 from);
+	[[nodiscard]] int copy_scattered(void *to, u64 from, u64 len);
+	[[nodiscard]] int copy_available_scattered(void *to, u64 from, u32 n, u16 mask, u16 want);
 };
 
 } // namespace vna

@@ -311,6 +311,16 @@ int vna_env_scatter_u64(vna_u64 to, vna_u64 span, const vna_u32 *at, const vna_u
 		to, span, at, reinterpret_cast<const std::uint64_t *>(values), n);
 }
 
+int vna_env_set_bits(vna_u64 base, const vna_u64 *words, const vna_u64 *bits, vna_u32 n)
+{
+	return Hooks::memory().set_bits(base, words, bits, n);
+}
+
+void vna_env_message_wake(vna_env *env)
+{
+	env->kernel.message_wakes++;
+}
+
 void vna_env_lock_device(vna_env *env)
 {
 	Hooks::lock_device(env->kernel);

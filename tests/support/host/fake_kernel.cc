@@ -75,6 +75,15 @@ long FakeKernel::ioctl(vna_u32 command, Address arg)
 	return result;
 }
 
+int FakeKernel::write_message(const void *from, unsigned long len)
+{
+	const In in(*this, Context::process);
+	const int result = vna_core_write_message(core_, from, len);
+	if (device_locked_ || queues_locked_)
+		trap("a message left a lock taken");
+	return result;
+}
+
 void FakeKernel::close()
 {
 	if (!core_)

@@ -94,6 +94,11 @@ public:
 	void write_eventfd(int fd);
 	[[nodiscard]] unsigned eventfd_count(int fd) const { return files_.at(fd).written; }
 
+	// Wake-ups of those who wait for a message, and what read() and write() do.
+	unsigned message_wakes = 0;
+	int read_message(void *to) { return vna_core_read_message(core_, to); }
+	int write_message(const void *from, unsigned long len);
+
 	std::vector<std::string> log;
 
 	// A queue's counter by its name in the tables that vna_core_counter_name() gives.

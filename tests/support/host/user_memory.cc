@@ -39,6 +39,21 @@ void UserMemory::forbid(Address at)
 	trap("user memory at %#llx was not declared", static_cast<unsigned long long>(at));
 }
 
+void UserMemory::alias(Address at, std::uint64_t len, void *real)
+{
+	allow(at, len);
+	aliases_.push_back({{at, len}, static_cast<std::byte *>(real)});
+}
+
+void *UserMemory::pointer(Address at) const
+{
+	for (const Alias &alias : aliases_) {
+		if (alias.range.touches(at, 1))
+			return alias.real + (at - alias.range.at);
+	}
+	return reinterpret_cast<void *>(at);
+}
+
 unsigned UserMemory::count(Access::Kind kind, Address at, std::uint64_t len) const
 {
 	unsigned n = 0;
@@ -126,7 +141,7 @@ int UserMemory::copy_in(void *to, Address from, std::uint64_t len)
 	const int error = check(Access::read, from, len);
 	if (error)
 		return error;
-	std::memcpy(to, reinterpret_cast<const void *>(from), len);
+	std::memcpy(to, pointer(from), len);
 	done(Access::read, from, len);
 	return 0;
 }
@@ -138,7 +153,7 @@ int UserMemory::copy_out(Address to, const void *from, std::uint64_t len)
 	const int error = check(Access::write, to, len);
 	if (error)
 		return error;
-	std::memcpy(reinterpret_cast<void *>(to), from, len);
+	std::memcpy(pointer(to), from, len);
 	done(Access::write, to, len);
 	return 0;
 }
@@ -150,7 +165,7 @@ int UserMemory::get_u16(std::uint16_t *to, Address from)
 		return error;
 	if (from % sizeof *to)
 		trap("a 16-bit read at an odd address");
-	*to = std::atomic_ref(*reinterpret_cast<std::uint16_t *>(from))
+	*to = std::atomic_ref(*static_cast<std::uint16_t *>(pointer(from)))
 		      .load(std::memory_order_relaxed);
 	done(Access::read, from, sizeof *to);
 	return 0;
@@ -172,7 +187,7 @@ int UserMemory::copy_available(void *to, Address from, std::uint32_t n, std::uin
 		if (fault)
 			break;
 		const std::uint16_t flags =
-			std::atomic_ref(*reinterpret_cast<std::uint16_t *>(at + flags_at))
+			std::atomic_ref(*static_cast<std::uint16_t *>(pointer(at + flags_at)))
 				.load(std::memory_order_acquire);
 		done(Access::read, at + flags_at, sizeof flags);
 		if ((flags & mask) != want)
@@ -180,7 +195,7 @@ int UserMemory::copy_available(void *to, Address from, std::uint32_t n, std::uin
 		fault = reach(Access::read, at, flags_at);
 		if (fault)
 			break;
-		std::memcpy(copy, reinterpret_cast<const void *>(at), flags_at);
+		std::memcpy(copy, pointer(at), flags_at);
 		std::memcpy(copy + flags_at, &flags, sizeof flags);
 		done(Access::read, at, flags_at);
 	}
@@ -206,6 +221,29 @@ int UserMemory::scatter_u64(Address to, std::uint64_t span, const std::uint32_t 
 	return 0;
 }
 
+int UserMemory::set_bits(Address base, const unsigned long long *words,
+			 const unsigned long long *bits, std::uint32_t n)
+{
+	if (base % sizeof(std::uint64_t))
+		trap("bits behind an unaligned address");
+	for (std::uint32_t i = 0; i < n; i++) {
+		// Only bytes that have bits to be set: a bitmap need not begin or end with a word.
+		const Address at = base + sizeof(std::uint64_t) * words[i];
+		for (unsigned byte = 0; byte < sizeof(std::uint64_t); byte++) {
+			const auto some = static_cast<std::uint8_t>(bits[i] >> 8 * byte);
+			if (!some)
+				continue;
+			const int error = check(Access::write, at + byte, 1);
+			if (error)
+				return error;
+			std::atomic_ref(*static_cast<std::uint8_t *>(pointer(at + byte)))
+				.fetch_or(some, std::memory_order_relaxed);
+			done(Access::write, at + byte, 1);
+		}
+	}
+	return 0;
+}
+
 int UserMemory::put_u64(Address to, std::uint64_t value)
 {
 	const int error = check(Access::write, to, sizeof value);
@@ -213,7 +251,7 @@ int UserMemory::put_u64(Address to, std::uint64_t value)
 		return error;
 	if (to % sizeof value)
 		trap("a 64-bit write at an unaligned address");
-	std::atomic_ref(*reinterpret_cast<std::uint64_t *>(to))
+	std::atomic_ref(*static_cast<std::uint64_t *>(pointer(to)))
 		.store(value, std::memory_order_relaxed);
 	done(Access::write, to, sizeof value);
 	return 0;
@@ -226,7 +264,7 @@ int UserMemory::put_u16(Address to, std::uint16_t value)
 		return error;
 	if (to % sizeof value)
 		trap("a 16-bit write at an odd address");
-	std::atomic_ref(*reinterpret_cast<std::uint16_t *>(to))
+	std::atomic_ref(*static_cast<std::uint16_t *>(pointer(to)))
 		.store(value, std::memory_order_relaxed);
 	done(Access::write, to, sizeof value);
 	return 0;

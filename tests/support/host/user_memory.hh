@@ -36,6 +36,8 @@ public:
 	// Takes back what allow() declared at that address last.
 	void forbid(Address at);
 	void forbid(const void *at) { forbid(address_of(at)); }
+	// The same for addresses at which @real is to be seen: user memory that lies elsewhere.
+	void alias(Address at, std::uint64_t len, void *real);
 	static Address address_of(const void *at) { return reinterpret_cast<Address>(at); }
 
 	// Declared, but not present: an access that touches it gets -EFAULT.
@@ -76,6 +78,8 @@ public:
 			   std::uint16_t want);
 	int scatter_u64(Address to, std::uint64_t span, const std::uint32_t *at,
 			const std::uint64_t *values, std::uint32_t n);
+	int set_bits(Address base, const unsigned long long *words, const unsigned long long *bits,
+		     std::uint32_t n);
 	[[nodiscard]] static bool ok(Address at, std::uint64_t len)
 	{
 		return len <= end && at <= end - len;
@@ -94,18 +98,24 @@ private:
 			return a >= at && n <= len && a - at <= len - n;
 		}
 	};
+	struct Alias {
+		Range range;
+		std::byte *real;
+	};
 	struct Hooked {
 		Access::Kind kind;
 		Range range;
 		Hook hook;
 	};
 
+	[[nodiscard]] void *pointer(Address at) const;
 	int check(Access::Kind kind, Address at, std::uint64_t len);
 	[[nodiscard]] int reach(Access::Kind kind, Address at, std::uint64_t len) const;
 	void done(Access::Kind kind, Address at, std::uint64_t len);
 
 	std::vector<Range> allowed_;
 	std::vector<Range> faults_;
+	std::vector<Alias> aliases_;
 	std::vector<Hooked> hooks_;
 	std::vector<Access> records_;
 	std::uint64_t accesses_ = 0;
