@@ -4,6 +4,7 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 
+#include "compat/tunnel.h"
 #include "glue/abi.h"
 #include "glue/chardev.h"
 #include "glue/netdev.h"
@@ -38,6 +39,7 @@ static int __init vna_init(void)
 	config.max_mem_regions = max_mem_regions;
 	config.rx_batch = rx_batch;
 	config.tx_batch = tx_batch;
+	config.tunnel_gso = VNA_COMPAT_TUNNEL_GSO;
 	error = vna_netdev_init();
 	if (error)
 		return error;

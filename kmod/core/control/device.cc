@@ -186,7 +186,7 @@ void Device::release()
 	pending_.store(0, std::memory_order_relaxed);
 	if (memory_)
 		RegionTable::destroy(std::exchange(memory_, nullptr));
-	features_.store(Features(), std::memory_order_relaxed);
+	keep(Features());
 }
 
 } // namespace vna

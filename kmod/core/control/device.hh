@@ -31,7 +31,11 @@ public:
 	bool work();
 
 	[[nodiscard]] const Queue &queue(u32 i) const { return queues_[i]; }
-	[[nodiscard]] Features features() const { return features_.load(std::memory_order_relaxed); }
+	[[nodiscard]] Features features() const
+	{
+		return Features{{features_[0].load(std::memory_order_relaxed),
+				 features_[1].load(std::memory_order_relaxed)}};
+	}
 	[[nodiscard]] static const char *queue_name(u32 i);
 
 private:
@@ -47,6 +51,8 @@ private:
 
 	long get_features(const Call &call);
 	long set_features(const Call &call);
+	long get_features_array(const Call &call);
+	long set_features_array(const Call &call);
 	long get_backend_features(const Call &call);
 	long set_backend_features(const Call &call);
 	long set_owner(const Call &call);
@@ -62,6 +68,9 @@ private:
 	long set_vring_err(const Call &call);
 
 	[[nodiscard]] bool is_owner() const; // of whoever calls
+	[[nodiscard]] Features offered() const;
+	long negotiate(Features features);
+	void keep(Features features);
 	long bind(Queue &queue, u32 index, s32 fd);
 	void unbind(Queue &queue);
 	void drop_backend(Queue &queue);
@@ -74,7 +83,8 @@ private:
 
 	vna_env *env_;
 	const vna_config config_;
-	std::atomic<Features> features_{}; // written under the device lock, for any reader
+	// Written under the device lock, for any reader: he may see half of a change.
+	std::array<std::atomic<u64>, Features::words> features_{};
 	RegionTable *memory_ = nullptr;
 	bool owned_ = false;
 	std::atomic<u32> pending_{0}; // queues that have work, a bit each

@@ -52,6 +52,11 @@ struct vna_vhost_memory {
 	vna_u32 padding;
 };
 
+/* Followed by count words of feature bits, the lowest first. */
+struct vna_vhost_features_array {
+	vna_u64 count;
+};
+
 #define VNA_VHOST_GET_FEATURES VNA_IOR(0x00, vna_u64)
 #define VNA_VHOST_SET_FEATURES VNA_IOW(0x00, vna_u64)
 #define VNA_VHOST_SET_OWNER VNA_IO(0x01)
@@ -67,6 +72,8 @@ struct vna_vhost_memory {
 #define VNA_VHOST_SET_BACKEND_FEATURES VNA_IOW(0x25, vna_u64)
 #define VNA_VHOST_GET_BACKEND_FEATURES VNA_IOR(0x26, vna_u64)
 #define VNA_VHOST_NET_SET_BACKEND VNA_IOW(0x30, struct vna_vhost_vring_file)
+#define VNA_VHOST_GET_FEATURES_ARRAY VNA_IOR(0x83, struct vna_vhost_features_array)
+#define VNA_VHOST_SET_FEATURES_ARRAY VNA_IOW(0x83, struct vna_vhost_features_array)
 
 /* Feature bits, by number. */
 #define VNA_VIRTIO_NET_F_MRG_RXBUF 15
@@ -79,6 +86,8 @@ struct vna_vhost_memory {
 #define VNA_VIRTIO_F_RING_PACKED 34
 #define VNA_VIRTIO_F_IN_ORDER 35
 #define VNA_VIRTIO_F_RING_RESET 40
+#define VNA_VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO 65
+#define VNA_VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO 67
 
 /* The virtio-net queues' indices. */
 #define VNA_VHOST_NET_VQ_RX 0

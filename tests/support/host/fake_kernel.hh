@@ -21,7 +21,7 @@ inline constexpr vna_u32 tx_queue = 1;
 class FakeKernel
 {
 public:
-	explicit FakeKernel(const vna_config &config = {64, VNA_MAX_BATCH, VNA_MAX_BATCH});
+	explicit FakeKernel(const vna_config &config = {64, VNA_MAX_BATCH, VNA_MAX_BATCH, 1});
 	~FakeKernel();
 	FakeKernel(const FakeKernel &) = delete;
 	FakeKernel &operator=(const FakeKernel &) = delete;

@@ -23,6 +23,7 @@ struct RigOptions {
 	std::uint16_t first_index = 0; /* where the rings' indices start */
 	bool first_wrap = true;	       /* and the wrap counters of packed ones */
 	std::uint64_t region_bytes = 16 << 20;
+	std::uint64_t features_64 = 0; /* from bit 64 on; where any, SET_FEATURES_ARRAY */
 };
 
 /*
