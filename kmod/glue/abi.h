@@ -50,12 +50,15 @@ struct vna_config {
 	vna_u32 can_fork; /* nonzero: a worker may be one of the owner's threads */
 	vna_u32 fork_from_owner; /* nonzero: it is, unless the owner says otherwise */
 	vna_u32 zerocopy_min; /* bytes from which frames are sent by reference; 0: none is */
+	vna_u32 tunnel_gso; /* nonzero: taps take the header that UDP tunnels need */
 };
 
 #define VNA_MAX_BATCH 64
 #define VNA_MAX_IN_FLIGHT 64
 /* The most workers of a device, and with it what a worker's number is below. */
 #define VNA_MAX_WORKERS 16
+/* Bytes of the longest virtio-net header, a multiple of 8. */
+#define VNA_NET_HEADER_MAX 24
 
 /* Why a queue is to be looked at. */
 enum vna_event {
@@ -69,7 +72,7 @@ struct vna_tx_frame {
 	const struct vna_segment *segs;
 	vna_u32 nsegs;
 	vna_u32 len; /* bytes in all segments */
-	vna_u32 header; /* bytes of it that are a virtio-net header: 0, 10 or 12 */
+	vna_u32 header; /* bytes of it that are a virtio-net header: 0, 10, 12 or 24 */
 	vna_s32 result; /* out: bytes taken, or -errno */
 };
 
@@ -78,7 +81,7 @@ struct vna_rx_frame {
 	const struct vna_segment *segs;
 	vna_u32 nsegs;
 	vna_u32 len; /* bytes that it needs of segs: virtio-net header and frame */
-	vna_u32 header; /* bytes of that header: 10 or 12 */
+	vna_u32 header; /* bytes of that header: 10, 12 or 24 */
 	vna_u16 blank; /* nonzero: the backend knows no header, so it is all zeros */
 	vna_u16 num_buffers; /* for the header's field of that name; 0: there is none */
 	vna_s32 result; /* out: bytes with the header, also where that exceeds len, or -errno */
@@ -118,8 +121,8 @@ int vna_core_write_message(struct vna_core *core, const void *message, unsigned 
 /* Positive while there is one to be read, negative while there can be none.  A */
 int vna_core_has_message(const struct vna_core *core);
 
-/* The feature bits that the owner has set.  A */
-vna_u64 vna_core_features(const struct vna_core *core);
+/* The feature bits that the owner has set, @word 0 the first 64, 1 the others.  A */
+vna_u64 vna_core_features(const struct vna_core *core, vna_u32 word);
 /* Counters: @queue < vna_core_queues(), @counter < vna_core_counters().  A */
 vna_u32 vna_core_queues(void);
 const char *vna_core_queue_name(vna_u32 queue);

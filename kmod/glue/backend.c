@@ -124,7 +124,7 @@ static s32 backend_recvmsg(struct socket *sock, struct msghdr *msg, u32 len)
 
 void vna_backend_recvmsg(struct vna_backend *backend, void *control, struct vna_rx_frame *frame)
 {
-	static const struct virtio_net_hdr_mrg_rxbuf blank;
+	static const u8 blank[VNA_NET_HEADER_MAX];
 	__le16 num_buffers = cpu_to_le16(frame->num_buffers);
 	struct msghdr msg = {.msg_control = control};
 	struct iov_iter header;
@@ -135,7 +135,7 @@ void vna_backend_recvmsg(struct vna_backend *backend, void *control, struct vna_
 	header = msg.msg_iter;
 	if (frame->blank) {
 		ahead = frame->header;
-		fault = copy_to_iter(&blank, ahead, &msg.msg_iter) != ahead;
+		fault = copy_to_iter(blank, ahead, &msg.msg_iter) != ahead;
 	}
 	frame->result = backend_recvmsg(backend->sock, &msg, frame->len - ahead);
 	if (frame->result < 0)

@@ -41,7 +41,8 @@ static void chardev_show_fdinfo(struct seq_file *seq, struct file *file)
 	struct vna_env *env = file->private_data;
 	u32 queue, counter;
 
-	seq_printf(seq, "features:\t%#llx\n", vna_core_features(env->core));
+	seq_printf(seq, "features:\t%#llx\n", vna_core_features(env->core, 0));
+	seq_printf(seq, "features.64:\t%#llx\n", vna_core_features(env->core, 1));
 	for (queue = 0; queue < vna_core_queues(); queue++) {
 		const char *name = vna_core_queue_name(queue);
 

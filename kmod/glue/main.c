@@ -5,6 +5,7 @@
 #include <linux/moduleparam.h>
 
 #include "compat/thread.h"
+#include "compat/tunnel.h"
 #include "glue/abi.h"
 #include "glue/chardev.h"
 #include "glue/inflight.h"
@@ -50,6 +51,7 @@ static int __init vna_init(void)
 	config.tx_batch = tx_batch;
 	config.can_fork = vna_thread_can_fork();
 	config.fork_from_owner = config.can_fork && fork_from_owner_default;
+	config.tunnel_gso = VNA_COMPAT_TUNNEL_GSO;
 	error = vna_netdev_init();
 	if (error)
 		return error;

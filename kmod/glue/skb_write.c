@@ -12,16 +12,24 @@
  */
 #define SHORT_FRAME 128
 
-static int make_header(struct virtio_net_hdr_mrg_rxbuf *header, const struct sk_buff *skb,
+union header {
+	struct virtio_net_hdr_mrg_rxbuf mrg;
+	u64 words[VNA_NET_HEADER_MAX / sizeof(u64)];
+};
+
+static int make_header(union header *header, const struct sk_buff *skb,
 		       const struct vna_rx_frame *frame, int vlan_len)
 {
-	header->num_buffers = cpu_to_le16(frame->num_buffers);
+	/* Neither hash nor tunnel: only tun writes of those. */
+	header->words[1] = 0;
+	header->words[2] = 0;
+	header->mrg.num_buffers = cpu_to_le16(frame->num_buffers);
 	if (frame->blank) {
-		memset(&header->hdr, 0, sizeof(header->hdr));
+		memset(&header->mrg.hdr, 0, sizeof(header->mrg.hdr));
 		return 0;
 	}
 	/* Guests are little-endian, legacy ones too: see core/base/types.hh. */
-	return virtio_net_hdr_from_skb(skb, &header->hdr, true, true, vlan_len);
+	return virtio_net_hdr_from_skb(skb, &header->mrg.hdr, true, true, vlan_len);
 }
 
 /*
@@ -29,7 +37,7 @@ static int make_header(struct virtio_net_hdr_mrg_rxbuf *header, const struct sk_
  * written in one access.
  */
 static s32 write_at_once(const struct sk_buff *skb, const struct vna_rx_frame *frame,
-			 const struct virtio_net_hdr_mrg_rxbuf *header)
+			 const union header *header)
 {
 	void __user *to = (void __user *)(unsigned long)frame->segs->addr;
 	void __user *data = to + frame->header;
@@ -37,11 +45,15 @@ static s32 write_at_once(const struct sk_buff *skb, const struct vna_rx_frame *f
 
 	if (!user_write_access_begin(to, frame->len))
 		return -EFAULT;
-	unsafe_put_user(*(const u64 *)header, (u64 __user *)to, fault);
-	if (frame->header == sizeof(*header))
-		unsafe_put_user(((const u32 *)header)[2], (u32 __user *)(to + 8), fault);
-	else
-		unsafe_put_user(header->hdr.csum_offset, (__virtio16 __user *)(to + 8), fault);
+	unsafe_put_user(header->words[0], (u64 __user *)to, fault);
+	if (frame->header == sizeof(header->mrg)) {
+		unsafe_put_user((u32)header->words[1], (u32 __user *)(to + 8), fault);
+	} else if (frame->header == sizeof(header->mrg.hdr)) {
+		unsafe_put_user((u16)header->words[1], (u16 __user *)(to + 8), fault);
+	} else {
+		unsafe_put_user(header->words[1], (u64 __user *)(to + 8), fault);
+		unsafe_put_user(header->words[2], (u64 __user *)(to + 16), fault);
+	}
 	if (short_frame)
 		unsafe_copy_to_user(data, skb->data, skb->len, fault);
 	user_write_access_end();
@@ -54,7 +66,7 @@ fault:
 }
 
 static s32 write_in_pieces(const struct sk_buff *skb, const struct vna_rx_frame *frame,
-			   const struct virtio_net_hdr_mrg_rxbuf *header)
+			   const union header *header)
 {
 	struct iov_iter iter;
 	int at = 0;
@@ -82,7 +94,7 @@ void vna_skb_write(const struct sk_buff *skb, struct vna_rx_frame *frame)
 {
 	int vlan_len = skb_vlan_tag_present(skb) ? VLAN_HLEN : 0;
 	u32 len = frame->header + skb->len + vlan_len;
-	struct virtio_net_hdr_mrg_rxbuf header __aligned(8);
+	union header header;
 
 	if (len != frame->len)
 		frame->result = len;

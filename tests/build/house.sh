@@ -37,8 +37,33 @@ refuses() { # REASON SOURCE
 		M=/mnt/module -j"$(nproc)" modules >"$log" 2>&1 && grep -q "$1" "$log"
 }
 
+# What the headers of the chroots and our own say that vhost-net could be asked.
+ioctls() {
+	cat "$vna_build"/chroot/*/usr/src/linux-headers-*-common/include/uapi/linux/vhost.h |
+		sed -nE 's/^#define (VHOST_[A-Z_]+)[[:space:]]+_IO[RW]*\(.*/\1/p' |
+		grep -vE '^VHOST_(SCSI|VSOCK|VDPA)_'
+	sed -nE 's/^#define VNA_(VHOST_[A-Z_]+) VNA_IO[RW]*\(.*/\1/p' kmod/core/control/vhost_abi.h
+}
+
+undocumented() {
+	local name
+	for name in $(ioctls | sort -u); do
+		grep -qE "^\| $name \|" docs/abi.md || echo "$name has no row"
+	done
+}
+
+# A test is written as `file` "name, or a part of it"; a name may be cut into several lines in the source.
+untested() {
+	local file name
+	while IFS=$'\t' read -r file name; do
+		tr -s '\n\t ' ' ' <"tests/$file" 2>/dev/null | sed 's/" "//g' | grep -qF -e "$name" ||
+			echo "tests/$file has no \"$name\""
+	done < <(grep -oE '`[a-z0-9_/.-]+` "[^"]+"' docs/abi.md | sed -E 's/`([^`]+)` "(.*)"/\1\t\2/')
+	grep -E '^\| (VHOST|[0-9]+ )' docs/abi.md | grep -vE '`[a-z0-9_/.-]+` "' | sed 's/$/ names no test/'
+}
+
 echo "KTAP version 1"
-echo "1..6"
+echo "1..8"
 
 none "the core includes headers of its own and of C++ only" \
 	"$(grep -rnE '^#include' kmod/core --include='*.cc' --include='*.hh' --include='vhost_abi.h' |
@@ -48,6 +73,8 @@ none "kernel versions are named in kmod/compat only" \
 none "every source says its licence" \
 	"$(git ls-files kmod include daemon tools tests '*.txt' Kbuild 2>/dev/null | grep -vE '\.(md|json|gitignore)$|/corpus/' |
 		xargs -r grep -L 'SPDX-License-Identifier: GPL-2.0-only')"
+none "docs/abi.md has a row for each ioctl" "$(undocumented)"
+none "docs/abi.md names tests that exist" "$(untested)"
 refuses "static constructors" 'int f(); int planted = f(); int f() { return *(volatile int *)&planted; }'
 report $? "a static constructor fails the build"
 refuses "calls abort" '[[gnu::used]] static void planted() { __builtin_abort(); }'

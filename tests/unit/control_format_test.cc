@@ -21,9 +21,9 @@ TEST(ControlFormat, features_of_modern_drivers_need_version_1)
 		EXPECT_EQ(b.set_features(bits), -EOPNOTSUPP);
 		EXPECT_EQ(b.set_features((modern & ~version_1) | bits), -EOPNOTSUPP);
 		EXPECT_EQ(b.set_features(bits | version_1), 0);
-		EXPECT_EQ(vna_core_features(b.kernel.core()), bits | version_1);
+		EXPECT_EQ(vna_core_features(b.kernel.core(), 0), bits | version_1);
 		EXPECT_EQ(b.set_features(bits), -EOPNOTSUPP);
-		EXPECT_EQ(vna_core_features(b.kernel.core()), bits | version_1);
+		EXPECT_EQ(vna_core_features(b.kernel.core(), 0), bits | version_1);
 	}
 }
 
@@ -35,7 +35,7 @@ TEST(ControlFormat, format_does_not_change_while_a_backend_is_bound)
 			ASSERT_EQ(b.set_backend(1 - only, -1), 0);
 			const u64 to = from ^ packed_ring;
 			EXPECT_EQ(b.set_features(to), -EBUSY);
-			EXPECT_EQ(vna_core_features(b.kernel.core()), from);
+			EXPECT_EQ(vna_core_features(b.kernel.core(), 0), from);
 			// Other features may.
 			EXPECT_EQ(b.set_features(from | event_idx), 0);
 			EXPECT_EQ(b.set_features(from | in_order), 0);
@@ -45,7 +45,7 @@ TEST(ControlFormat, format_does_not_change_while_a_backend_is_bound)
 			ASSERT_EQ(b.set_backend(rx_queue, -1), 0);
 			ASSERT_EQ(b.set_backend(tx_queue, -1), 0);
 			EXPECT_EQ(b.set_features(to), 0);
-			EXPECT_EQ(vna_core_features(b.kernel.core()), to);
+			EXPECT_EQ(vna_core_features(b.kernel.core(), 0), to);
 		}
 	}
 }
@@ -298,7 +298,7 @@ TEST(ControlFormat, format_is_forgotten_with_the_owner)
 	DeviceBench b({.features = packed_modern});
 	b.expect_traffic();
 	ASSERT_EQ(b.ioctl(VNA_VHOST_RESET_OWNER), 0);
-	EXPECT_EQ(vna_core_features(b.kernel.core()), 0u);
+	EXPECT_EQ(vna_core_features(b.kernel.core(), 0), 0u);
 	ASSERT_EQ(b.set_owner(), 0);
 	EXPECT_EQ(b.base(tx_queue), 0u);
 	EXPECT_EQ(b.state(VNA_VHOST_SET_VRING_NUM, tx_queue, 3), -EINVAL);

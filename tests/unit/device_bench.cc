@@ -76,6 +76,15 @@ long DeviceBench::set_memory(const std::vector<vna_vhost_memory_region> &regions
 	return kernel.ioctl(VNA_VHOST_SET_MEM_TABLE, host::UserMemory::address_of(arg.data()));
 }
 
+long DeviceBench::set_features(u64 bits, u64 more)
+{
+	struct {
+		vna_vhost_features_array head{2};
+		u64 words[2];
+	} arg{.words = {bits, more}};
+	return more ? ioctl(VNA_VHOST_SET_FEATURES_ARRAY, arg) : ioctl(VNA_VHOST_SET_FEATURES, bits);
+}
+
 u32 DeviceBench::base(u32 index)
 {
 	vna_vhost_vring_state arg{index, 0xdeadbeef};
@@ -104,7 +113,7 @@ void DeviceBench::start(u32 index)
 void DeviceBench::start()
 {
 	ASSERT_EQ(set_owner(), 0);
-	ASSERT_EQ(set_features(options.features), 0);
+	ASSERT_EQ(set_features(options.features, options.features_64), 0);
 	ASSERT_EQ(set_memory(), 0);
 	start(rx_queue);
 	start(tx_queue);
@@ -155,7 +164,7 @@ driver::Token DeviceBench::post(std::initializer_list<u32> lens, const driver::A
 std::vector<DeviceBench::Received> DeviceBench::received()
 {
 	std::vector<Received> all;
-	const bool counted = header() == net_header_mrg_bytes;
+	const bool counted = Framing(Features{options.features}).num_buffers;
 	while (auto used = rx.ring.collect()) {
 		Received r;
 		Bytes bytes;

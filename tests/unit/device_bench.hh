@@ -39,11 +39,14 @@ struct DeviceOptions {
 	unsigned size = 256;
 	bool start = true; // false: the device as it was opened
 	u32 batch = VNA_MAX_BATCH; // of both queues
+	u64 features_64 = 0; // from bit 64 on
+	bool taps_know_tunnels = true;
 	std::function<void(vna_config &)> configure{}; // what else is not as by default
 
 	[[nodiscard]] vna_config config() const
 	{
 		vna_config config = host::default_config(batch);
+		config.tunnel_gso = taps_know_tunnels;
 		if (configure)
 			configure(config);
 		return config;
@@ -125,7 +128,8 @@ public:
 	}
 	long ioctl(u32 command) { return kernel.ioctl(command, 0); }
 	long set_owner() { return ioctl(VNA_VHOST_SET_OWNER); }
-	long set_features(u64 bits) { return ioctl(VNA_VHOST_SET_FEATURES, bits); }
+	// By SET_FEATURES, or by SET_FEATURES_ARRAY if there are any from bit 64 on.
+	long set_features(u64 bits, u64 more = 0);
 	long state(u32 command, u32 index, u32 num)
 	{
 		vna_vhost_vring_state arg{index, num};
@@ -195,7 +199,8 @@ public:
 
 	[[nodiscard]] u32 header() const
 	{
-		return static_cast<u32>(driver::net_header_size(options.features));
+		return static_cast<u32>(driver::net_header_size(options.features,
+								    options.features_64));
 	}
 	[[nodiscard]] u64 user(u64 gpa) const
 	{

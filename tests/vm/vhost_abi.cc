@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <fstream>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 using namespace vna;
@@ -186,6 +187,239 @@ void a_running_rings_format_cannot_be_changed()
 		live.rig.detach();
 		CHECK_ERRNO(device.set_features(other), 0);
 	}
+}
+
+/* --- arrays of features --- */
+
+/* 6.1 and 6.12 have none of their own. */
+void need_arrays(const VhostDevice &device)
+{
+	std::uint64_t none = 0;
+	if (ktap::is_oracle(device_path) &&
+	    device.get_features_array(std::span(&none, 1)) == ENOTTY)
+		ktap::skip("oracle: knows no array of features");
+}
+
+/* Without an owner, on purpose: ENOTTY of an unknown request comes after that. */
+struct Arrays : Owned {
+	Arrays() { need_arrays(*this); }
+};
+
+void feature_arrays_tell_what_get_features_tells()
+{
+	const Arrays device;
+	std::uint64_t features = 0;
+	CHECK_ERRNO(device.get_features(features), 0);
+	std::uint64_t array[8];
+	std::uint64_t *const words = array + 1;
+	for (const std::size_t count : {0, 1, 2, 3, 6}) {
+		std::fill(std::begin(array), std::end(array), ~0ULL);
+		array[0] = count;
+		CHECK_ERRNO(device.request(VHOST_GET_FEATURES_ARRAY, array), 0);
+		CHECK(array[0] == count);
+		CHECK(!count || words[0] == features);
+		for (std::size_t i = 2; i < count; ++i)
+			CHECK(words[i] == 0, "word %zu of %zu", i, count);
+		CHECK(words[count] == ~0ULL, "wrote beyond %zu words", count);
+	}
+}
+
+void feature_arrays_need_no_owner()
+{
+	need_arrays(Owned());
+	const VhostDevice device(device_path);
+	std::uint64_t words[2];
+	CHECK_ERRNO(device.get_features_array(words), 0);
+	CHECK_ERRNO(device.set_features_array(words), 0);
+	CHECK_ERRNO(device.set_features_array({}), 0);
+}
+
+void every_offered_bit_of_an_array_is_taken()
+{
+	const Arrays device;
+	std::uint64_t offered[2];
+	CHECK_ERRNO(device.get_features_array(offered), 0);
+	for (unsigned bit = 64; bit < 192; ++bit) {
+		std::uint64_t words[3] = {feature::version_1};
+		words[bit / 64] |= 1ULL << bit % 64;
+		const bool is_offered = bit < 128 && offered[1] >> bit % 64 & 1;
+		CHECK(device.set_features_array(words) == (is_offered ? 0 : EOPNOTSUPP), "bit %u",
+		      bit);
+	}
+	const std::uint64_t low[1] = {feature::version_1 | 1ULL << 5};
+	CHECK_ERRNO(device.set_features_array(low), EOPNOTSUPP);
+	const std::uint64_t zeros[20] = {feature::version_1};
+	CHECK_ERRNO(device.set_features_array(zeros), 0);
+}
+
+void feature_arrays_at_bad_pointers_fault()
+{
+	Live live(device_path);
+	const VhostDevice &device = live.rig.device;
+	need_arrays(device);
+	CHECK_ERRNO(device.request(VHOST_GET_FEATURES_ARRAY, bad_pointer), EFAULT);
+	CHECK_ERRNO(device.request(VHOST_SET_FEATURES_ARRAY, bad_pointer), EFAULT);
+
+	/* The count is readable, and some words, but not all. */
+	const std::size_t page = driver::GuestMemory::page_size();
+	driver::GuestMemory memory;
+	memory.add_region(0, page);
+	std::byte *const end = memory.at(0, page) + page;
+	for (const std::size_t words : {0, 1, 2, 3}) {
+		std::byte *const at = end - sizeof(std::uint64_t) * (1 + words);
+		for (const std::uint64_t count :
+		     {std::uint64_t{words + 1}, std::uint64_t{1} << 61, ~std::uint64_t{0} / 8,
+		      ~std::uint64_t{0}}) {
+			std::memset(at, 0, sizeof(std::uint64_t) * (1 + words));
+			std::memcpy(at, &count, sizeof(count));
+			CHECK(device.request(VHOST_SET_FEATURES_ARRAY, at) == EFAULT,
+			      "set %zu words of %#llx", words,
+			      static_cast<unsigned long long>(count));
+			CHECK(device.request(VHOST_GET_FEATURES_ARRAY, at) == EFAULT,
+			      "get %zu words of %#llx", words,
+			      static_cast<unsigned long long>(count));
+		}
+	}
+	/* A word that is refused is refused before the next is missed. */
+	std::byte *const at = end - sizeof(std::uint64_t) * 4;
+	const std::uint64_t array[] = {9, feature::version_1, 0, 1};
+	std::memcpy(at, array, sizeof(array));
+	CHECK_ERRNO(device.request(VHOST_SET_FEATURES_ARRAY, at), EOPNOTSUPP);
+	live.pass();
+}
+
+void feature_arrays_beyond_4096_bits_are_refused()
+{
+	const Owned device;
+	std::vector<std::uint64_t> words(65, ~0ULL);
+	CHECK_ERRNO(device.get_features_array(words), E2BIG);
+	CHECK(words[0] == ~0ULL);
+	std::fill(words.begin(), words.end(), 0);
+	CHECK_ERRNO(device.set_features_array(words), E2BIG);
+	words.pop_back();
+	CHECK_ERRNO(device.set_features_array(words), 0);
+	CHECK_ERRNO(device.get_features_array(words), 0);
+}
+
+void feature_arrays_change_a_device_that_runs()
+{
+	Live live(device_path, {.features = feature::version_1 | feature::mrg_rxbuf});
+	need_arrays(live.rig.device);
+	const std::uint64_t words[2] = {feature::version_1 | feature::mrg_rxbuf, 0};
+	CHECK_ERRNO(live.rig.device.set_features_array(words), 0);
+	live.pass();
+}
+
+/* --- 32-bit processes --- */
+
+/* An ioctl as a 32-bit process issues it: its numbers, its pointers. 0 or the errno. */
+int request_32(int fd, unsigned long number, const void *argument)
+{
+	const auto pointer = reinterpret_cast<std::uintptr_t>(argument);
+	CHECK(pointer < 1ULL << 32, "%p does not fit 32 bits", argument);
+	long result = 54; /* ioctl(2) there */
+	asm volatile("int $0x80"
+		     : "+a"(result)
+		     : "b"(static_cast<long>(fd)), "c"(static_cast<long>(number)),
+		       "d"(static_cast<long>(pointer))
+		     : "memory", "r8", "r9", "r10", "r11");
+	return static_cast<int>(result) < 0 ? -static_cast<int>(result) : 0;
+}
+
+/* A page below 4 GiB for arguments. */
+class LowPage
+{
+public:
+	LowPage()
+	    : page_(mmap(nullptr, size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0))
+	{
+		CHECK(page_ != MAP_FAILED, "%s", std::strerror(errno));
+	}
+	~LowPage() { munmap(page_, size); }
+	LowPage(const LowPage &) = delete;
+	LowPage &operator=(const LowPage &) = delete;
+
+	template <class T> int request(const VhostDevice &device, unsigned long number, T &value)
+	{
+		std::memcpy(page_, &value, sizeof(value));
+		const int error = request_32(device.fd(), number, page_);
+		std::memcpy(&value, page_, sizeof(value));
+		return error;
+	}
+
+private:
+	static constexpr std::size_t size = 4096;
+
+	void *page_;
+};
+
+void a_32_bit_process_sets_the_device_up()
+{
+	const Wire wire;
+	const std::vector<std::byte> header(12);
+	driver::GuestMemory memory;
+	memory.add_region(0, 16 << 20);
+	memory.add_region(1ULL << 32, 1 << 20);
+	const VhostDevice device(device_path);
+	LowPage low;
+	CHECK_ERRNO(request_32(device.fd(), VHOST_SET_OWNER, nullptr), 0);
+	std::uint64_t offered = 0, features = 0;
+	CHECK_ERRNO(low.request(device, VHOST_GET_FEATURES, features), 0);
+	CHECK_ERRNO(device.get_features(offered), 0);
+	CHECK(features == offered);
+	features = feature::version_1;
+	CHECK_ERRNO(low.request(device, VHOST_SET_FEATURES, features), 0);
+	struct {
+		std::uint32_t nregions = 2, padding = 0;
+		vhost_memory_region regions[2];
+	} table;
+	const auto regions = mem_table(memory);
+	std::copy(regions.begin(), regions.end(), table.regions);
+	CHECK_ERRNO(low.request(device, VHOST_SET_MEM_TABLE, table), 0);
+	Queue rx(memory, rx_queue, {}), tx(memory, tx_queue, {});
+	for (Queue *queue : {&rx, &tx}) {
+		const unsigned index = queue->index();
+		vhost_vring_state state{index, 256};
+		CHECK_ERRNO(low.request(device, VHOST_SET_VRING_NUM, state), 0);
+		state.num = queue->ring().base();
+		CHECK_ERRNO(low.request(device, VHOST_SET_VRING_BASE, state), 0);
+		vhost_vring_addr addr = queue->addr();
+		CHECK_ERRNO(low.request(device, VHOST_SET_VRING_ADDR, addr), 0);
+		vhost_vring_file file{index, queue->kick_fd()};
+		CHECK_ERRNO(low.request(device, VHOST_SET_VRING_KICK, file), 0);
+		file.fd = queue->call_fd();
+		CHECK_ERRNO(low.request(device, VHOST_SET_VRING_CALL, file), 0);
+		file.fd = queue->err_fd();
+		CHECK_ERRNO(low.request(device, VHOST_SET_VRING_ERR, file), 0);
+		file.fd = wire.tap.fd();
+		CHECK_ERRNO(low.request(device, VHOST_NET_SET_BACKEND, file), 0);
+	}
+	for (std::uint64_t i = 0; i < 5; ++i) {
+		offer_frame(memory, tx, header, make_frame(200, i));
+		tx.publish();
+		check_frame(wire.far.receive(), 200, i);
+		tx.wait_used();
+	}
+	vhost_vring_file none{tx_queue, -1};
+	CHECK_ERRNO(low.request(device, VHOST_NET_SET_BACKEND, none), 0);
+	vhost_vring_state base{tx_queue, 0};
+	CHECK_ERRNO(low.request(device, VHOST_GET_VRING_BASE, base), 0);
+	CHECK_EQUAL(base.num, 5);
+	CHECK_ERRNO(request_32(device.fd(), VHOST_RESET_OWNER, nullptr), 0);
+}
+
+void a_32_bit_process_gets_the_same_errors()
+{
+	const Owned device;
+	LowPage low;
+	vhost_vring_state state{2, 256};
+	CHECK_ERRNO(low.request(device, VHOST_SET_VRING_NUM, state), ENOBUFS);
+	state = {0, 255};
+	CHECK_ERRNO(low.request(device, VHOST_SET_VRING_NUM, state), EINVAL);
+	CHECK_ERRNO(low.request(device, _IO(VHOST_VIRTIO, 0xff), state), ENOTTY);
+	CHECK_ERRNO(request_32(device.fd(), VHOST_SET_VRING_NUM, bad_pointer), EFAULT);
+	CHECK_ERRNO(request_32(device.fd(), VHOST_SET_OWNER, nullptr), EBUSY);
 }
 
 /* --- owner --- */
@@ -1075,6 +1309,20 @@ int main(int argc, char **argv)
 	suite.add("features: EFAULT at bad pointers", feature_words_at_bad_pointers_fault);
 	suite.add("SET_BACKEND_FEATURES: EOPNOTSUPP for an unknown bit",
 		  unknown_backend_feature_is_refused);
+
+	suite.add("FEATURES_ARRAY: tells what GET_FEATURES tells, as many words as asked for",
+		  feature_arrays_tell_what_get_features_tells);
+	suite.add("FEATURES_ARRAY: needs no owner", feature_arrays_need_no_owner);
+	suite.add("FEATURES_ARRAY: takes what is offered, EOPNOTSUPP for every other bit",
+		  every_offered_bit_of_an_array_is_taken);
+	suite.add("FEATURES_ARRAY: EFAULT at bad pointers, and where words are missing",
+		  feature_arrays_at_bad_pointers_fault);
+	suite.add_stricter("FEATURES_ARRAY: E2BIG beyond 4096 bits", "has no bound",
+			   feature_arrays_beyond_4096_bits_are_refused);
+	suite.add("FEATURES_ARRAY: set while queues run", feature_arrays_change_a_device_that_runs);
+
+	suite.add("32-bit process: sets the device up and sends", a_32_bit_process_sets_the_device_up);
+	suite.add("32-bit process: the same errors", a_32_bit_process_gets_the_same_errors);
 
 	suite.add("SET_OWNER: twice is EBUSY", owner_is_set_once);
 	suite.add("owner: every other request before it is EPERM", nothing_goes_before_the_owner);

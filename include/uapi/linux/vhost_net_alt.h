@@ -3,9 +3,10 @@
  * vhost-net-alt: what there is beyond linux/vhost.h.
  *
  * The device takes the ioctls of linux/vhost.h.  Its descriptors' fdinfo
- * (/proc/PID/fdinfo/FD) has a line
+ * (/proc/PID/fdinfo/FD) has lines
  *
  *	features:	the bits of VHOST_SET_FEATURES, in hexadecimal
+ *	features.64:	those from bit 64 on, of VHOST_SET_FEATURES_ARRAY
  *
  * and, for each of the queues "rx" and "tx", lines
  *

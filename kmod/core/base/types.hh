@@ -4,6 +4,7 @@
 // are the guests it serves, legacy ones included.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -22,19 +23,31 @@ static_assert(sizeof(void *) == 8, "user addresses are 64 bits wide");
 // A set of feature bits (virtio 1.2 section 2.2).
 class Features {
 public:
-	constexpr Features() = default;
-	constexpr explicit Features(u64 bits) : bits_(bits) {}
+	static constexpr unsigned words = 2;
 
-	[[nodiscard]] constexpr bool has(unsigned bit) const { return bits_ >> bit & 1; }
-	[[nodiscard]] constexpr u64 bits() const { return bits_; }
+	constexpr Features() = default;
+	constexpr explicit Features(u64 bits) : words_{bits, 0} {}
+	constexpr explicit Features(const std::array<u64, words> &all) : words_(all) {}
+
+	[[nodiscard]] constexpr bool has(unsigned bit) const
+	{
+		return words_[bit / 64] >> bit % 64 & 1;
+	}
+	// Bits 64 * @i to 64 * @i + 63; the first 64, which most calls know no more than.
+	[[nodiscard]] constexpr u64 word(unsigned i) const { return words_[i]; }
+	[[nodiscard]] constexpr u64 bits() const { return words_[0]; }
 	// Whether every feature in *this is in @offered.
 	[[nodiscard]] constexpr bool within(Features offered) const
 	{
-		return !(bits_ & ~offered.bits_);
+		return !(words_[0] & ~offered.words_[0]) && !(words_[1] & ~offered.words_[1]);
+	}
+	[[nodiscard]] constexpr Features operator|(Features other) const
+	{
+		return Features{{words_[0] | other.words_[0], words_[1] | other.words_[1]}};
 	}
 
 private:
-	u64 bits_ = 0;
+	std::array<u64, words> words_{};
 };
 
 } // namespace vna

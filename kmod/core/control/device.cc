@@ -237,7 +237,7 @@ void Device::release()
 	(void)set_iotlb(Features(), iotlb);
 	if (iotlb)
 		Iotlb::destroy(iotlb);
-	features_.store(Features(), std::memory_order_relaxed);
+	keep(Features());
 }
 
 } // namespace vna

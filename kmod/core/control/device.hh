@@ -42,7 +42,11 @@ public:
 	bool work(u32 worker);
 
 	[[nodiscard]] const Queue &queue(u32 i) const { return queues_[i]; }
-	[[nodiscard]] Features features() const { return features_.load(std::memory_order_relaxed); }
+	[[nodiscard]] Features features() const
+	{
+		return Features{{features_[0].load(std::memory_order_relaxed),
+				 features_[1].load(std::memory_order_relaxed)}};
+	}
 	[[nodiscard]] static const char *queue_name(u32 i);
 
 private:
@@ -58,6 +62,8 @@ private:
 
 	long get_features(const Call &call);
 	long set_features(const Call &call);
+	long get_features_array(const Call &call);
+	long set_features_array(const Call &call);
 	long get_backend_features(const Call &call);
 	long set_backend_features(const Call &call);
 	long set_owner(const Call &call);
@@ -81,6 +87,9 @@ private:
 	long set_vring_err(const Call &call);
 
 	[[nodiscard]] bool is_owner() const; // of whoever calls
+	[[nodiscard]] Features offered() const;
+	long negotiate(Features features);
+	void keep(Features features);
 	long bind(Queue &queue, u32 index, s32 fd);
 	void unbind(Queue &queue, bool show);
 	bool start_ring(Queue &queue);
@@ -107,7 +116,8 @@ private:
 
 	vna_env *env_;
 	const vna_config config_;
-	std::atomic<Features> features_{}; // written under the device lock, for any reader
+	// Written under the device lock, for any reader: he may see half of a change.
+	std::array<std::atomic<u64>, Features::words> features_{};
 	Memory memory_;
 	u64 log_base_ = 0; // 0: none
 	Eventfd log_event_; // under all queues' locks

@@ -14,12 +14,15 @@ constexpr u64 bit(unsigned n)
 	return 1ull << n;
 }
 
-constexpr Features offered{bit(VNA_VIRTIO_NET_F_MRG_RXBUF) | bit(VNA_VIRTIO_F_NOTIFY_ON_EMPTY) |
-			   bit(VNA_VHOST_F_LOG_ALL) | bit(VNA_VIRTIO_F_ACCESS_PLATFORM) |
-			   bit(VNA_VIRTIO_F_ANY_LAYOUT) | bit(VNA_VIRTIO_RING_F_INDIRECT_DESC) |
-			   bit(VNA_VIRTIO_RING_F_EVENT_IDX) | bit(VNA_VIRTIO_F_VERSION_1) |
-			   bit(VNA_VIRTIO_F_RING_PACKED) | bit(VNA_VIRTIO_F_IN_ORDER) |
-			   bit(VNA_VIRTIO_F_RING_RESET)};
+constexpr Features offered_always{
+	bit(VNA_VIRTIO_NET_F_MRG_RXBUF) | bit(VNA_VIRTIO_F_NOTIFY_ON_EMPTY) |
+	bit(VNA_VHOST_F_LOG_ALL) | bit(VNA_VIRTIO_F_ACCESS_PLATFORM) |
+	bit(VNA_VIRTIO_F_ANY_LAYOUT) | bit(VNA_VIRTIO_RING_F_INDIRECT_DESC) |
+	bit(VNA_VIRTIO_RING_F_EVENT_IDX) | bit(VNA_VIRTIO_F_VERSION_1) |
+	bit(VNA_VIRTIO_F_RING_PACKED) | bit(VNA_VIRTIO_F_IN_ORDER) | bit(VNA_VIRTIO_F_RING_RESET)};
+// Where taps know the header that these need.
+constexpr Features offered_with_tunnels{{0, bit(VNA_VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO % 64) |
+						    bit(VNA_VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO % 64)}};
 // A driver that has one of these has VERSION_1 too (virtio 1.2 section 6.2).
 constexpr Features modern_only{bit(VNA_VIRTIO_F_RING_PACKED) | bit(VNA_VIRTIO_F_IN_ORDER)};
 constexpr Features offered_backend{bit(VNA_VHOST_BACKEND_F_IOTLB_MSG_V2)};
@@ -53,6 +56,8 @@ struct Device::Command {
 constinit const Device::Command Device::commands[] = {
 	{VNA_VHOST_GET_FEATURES, Command::nothing, &Device::get_features},
 	{VNA_VHOST_SET_FEATURES, Command::nothing, &Device::set_features},
+	{VNA_VHOST_GET_FEATURES_ARRAY, Command::nothing, &Device::get_features_array},
+	{VNA_VHOST_SET_FEATURES_ARRAY, Command::nothing, &Device::set_features_array},
 	{VNA_VHOST_GET_BACKEND_FEATURES, Command::nothing, &Device::get_backend_features},
 	{VNA_VHOST_SET_BACKEND_FEATURES, Command::nothing, &Device::set_backend_features},
 	{VNA_VHOST_SET_OWNER, Command::nothing, &Device::set_owner},
@@ -111,9 +116,20 @@ bool Device::is_owner() const
 	return owned_ && vna_env_owner_is_current(env_);
 }
 
+Features Device::offered() const
+{
+	return config_.tunnel_gso ? offered_always | offered_with_tunnels : offered_always;
+}
+
+void Device::keep(Features features)
+{
+	for (unsigned i = 0; i < Features::words; i++)
+		features_[i].store(features.word(i), std::memory_order_relaxed);
+}
+
 long Device::get_features(const Call &call)
 {
-	return copy_out(call.arg, offered.bits());
+	return copy_out(call.arg, offered().bits());
 }
 
 long Device::set_features(const Call &call)
@@ -121,8 +137,67 @@ long Device::set_features(const Call &call)
 	u64 bits;
 	if (copy_in(bits, call.arg))
 		return -efault;
-	const Features features{bits};
-	if (!features.within(offered))
+	return negotiate(Features{bits});
+}
+
+namespace {
+
+// Words of an array that is longer than what we know are all zeros.  So many are
+// looked at; vhost-net has no bound.
+constexpr u64 max_feature_words = 64;
+
+constexpr u64 feature_word_at(u64 array, u64 i)
+{
+	return array + sizeof(vna_vhost_features_array) + i * sizeof(u64);
+}
+
+} // namespace
+
+long Device::get_features_array(const Call &call)
+{
+	vna_vhost_features_array head;
+	if (copy_in(head, call.arg))
+		return -efault;
+	// A length that no memory has is a bad address before it is too long.
+	if (head.count >= ~0ull / sizeof(u64) ||
+	    !vna_env_user_ok(call.arg, feature_word_at(0, head.count)))
+		return -efault;
+	if (head.count > max_feature_words)
+		return -e2big;
+	const Features features = offered();
+	for (u64 i = 0; i < head.count; i++) {
+		const u64 word = i < Features::words ? features.word(i) : 0;
+		if (copy_out(feature_word_at(call.arg, i), word))
+			return -efault;
+	}
+	return 0;
+}
+
+long Device::set_features_array(const Call &call)
+{
+	vna_vhost_features_array head;
+	if (copy_in(head, call.arg))
+		return -efault;
+	std::array<u64, Features::words> known{};
+	// One by one, as what comes after a word that is refused need not be there.
+	for (u64 i = 0; i < head.count; i++) {
+		u64 word;
+		if (i == max_feature_words)
+			return -e2big;
+		if (copy_in(word, feature_word_at(call.arg, i)))
+			return -efault;
+		if (i < Features::words)
+			known[i] = word;
+		else if (word)
+			return -eopnotsupp;
+	}
+	return negotiate(Features{known});
+}
+
+// What the owner has agreed with the driver upon, for the queues to go by.
+long Device::negotiate(Features features)
+{
+	if (!features.within(offered()))
 		return -eopnotsupp;
 	if (features.bits() & modern_only.bits() && !features.has(VNA_VIRTIO_F_VERSION_1))
 		return -eopnotsupp;
@@ -136,7 +211,7 @@ long Device::set_features(const Call &call)
 	const int error = set_iotlb(features, before);
 	if (error)
 		return error;
-	features_.store(features, std::memory_order_relaxed);
+	keep(features);
 	for (u32 i = 0; i < queue_count; i++) {
 		QueueLock lock(env_, i);
 		queues_[i].set_features(features);

@@ -68,9 +68,9 @@ int vna_core_has_message(const vna_core *core)
 	return core->device.has_message();
 }
 
-vna_u64 vna_core_features(const vna_core *core)
+vna_u64 vna_core_features(const vna_core *core, vna_u32 word)
 {
-	return core->device.features().bits();
+	return core->device.features().word(word);
 }
 
 vna_u32 vna_core_queues()

@@ -84,6 +84,11 @@ struct vna_vhost_vring_worker {
 	vna_u32 worker_id;
 };
 
+/* Followed by count words of feature bits, the lowest first. */
+struct vna_vhost_features_array {
+	vna_u64 count;
+};
+
 #define VNA_VHOST_GET_FEATURES VNA_IOR(0x00, vna_u64)
 #define VNA_VHOST_SET_FEATURES VNA_IOW(0x00, vna_u64)
 #define VNA_VHOST_SET_OWNER VNA_IO(0x01)
@@ -105,6 +110,8 @@ struct vna_vhost_vring_worker {
 #define VNA_VHOST_SET_BACKEND_FEATURES VNA_IOW(0x25, vna_u64)
 #define VNA_VHOST_GET_BACKEND_FEATURES VNA_IOR(0x26, vna_u64)
 #define VNA_VHOST_NET_SET_BACKEND VNA_IOW(0x30, struct vna_vhost_vring_file)
+#define VNA_VHOST_GET_FEATURES_ARRAY VNA_IOR(0x83, struct vna_vhost_features_array)
+#define VNA_VHOST_SET_FEATURES_ARRAY VNA_IOW(0x83, struct vna_vhost_features_array)
 #define VNA_VHOST_SET_FORK_FROM_OWNER VNA_IOW(0x84, vna_u8)
 #define VNA_VHOST_GET_FORK_FROM_OWNER VNA_IOR(0x85, vna_u8)
 
@@ -121,6 +128,8 @@ struct vna_vhost_vring_worker {
 #define VNA_VIRTIO_F_RING_PACKED 34
 #define VNA_VIRTIO_F_IN_ORDER 35
 #define VNA_VIRTIO_F_RING_RESET 40
+#define VNA_VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO 65
+#define VNA_VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO 67
 
 /* Backend feature bits, by number. */
 #define VNA_VHOST_BACKEND_F_IOTLB_MSG_V2 1

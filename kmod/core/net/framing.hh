@@ -12,6 +12,9 @@ namespace vna {
 inline constexpr u32 net_header_bytes = 10;
 inline constexpr u32 net_header_num_buffers = 10; // offset
 inline constexpr u32 net_header_mrg_bytes = 12;
+// With the hash and the offsets of a tunnel's headers behind that.
+inline constexpr u32 net_header_tunnel_bytes = 24;
+static_assert(net_header_tunnel_bytes == VNA_NET_HEADER_MAX);
 
 inline constexpr u32 eth_header_bytes = 14;
 // The longest frame taken: a GSO packet of 64 KiB behind a header with a VLAN tag.
@@ -33,6 +36,10 @@ struct Framing {
 		num_buffers = mergeable || features.has(VNA_VIRTIO_F_VERSION_1);
 		if (num_buffers)
 			header = net_header_mrg_bytes;
+		// Whatever else is negotiated, as vhost-net has it.
+		if (features.has(VNA_VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO) ||
+		    features.has(VNA_VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO))
+			header = net_header_tunnel_bytes;
 	}
 };
 

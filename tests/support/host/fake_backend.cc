@@ -180,7 +180,7 @@ vna_s32 vna_backend::receive(const vna_rx_frame &into)
 	if (into.blank)
 		bytes.insert(bytes.begin(), into.header, std::byte{0});
 	if (into.num_buffers) {
-		if (into.header != 12)
+		if (into.header < 12)
 			trap("num_buffers in a header of %u bytes", into.header);
 		if (bytes.size() >= 12) { // a frame that is not what was announced may be shorter
 			bytes[10] = static_cast<std::byte>(into.num_buffers & 0xff);

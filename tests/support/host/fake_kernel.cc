@@ -38,6 +38,7 @@ vna_config default_config(vna_u32 batch)
 	config.max_mem_regions = 64;
 	config.rx_batch = config.tx_batch = batch;
 	config.can_fork = config.fork_from_owner = 1;
+	config.tunnel_gso = 1;
 	return config;
 }
 

@@ -53,13 +53,16 @@ void need_features(const std::string &path, std::uint64_t features)
 Rig::Rig(const std::string &path, const RigOptions &options)
     : device(path), rx(with_regions(memory, options.region_bytes), rx_queue, ring_config(options)),
       tx(memory, tx_queue, ring_config(options)), options_(options),
-      header_size_(driver::net_header_size(options.features))
+      header_size_(driver::net_header_size(options.features, options.features_64))
 {
 	if (options.before_owner)
 		options.before_owner(device);
 	CHECK_ERRNO(device.set_owner(), 0);
 	need_features(device, path, options.features);
-	CHECK_ERRNO(device.set_features(options.features), 0);
+	const std::uint64_t words[] = {options.features, options.features_64};
+	CHECK_ERRNO(words[1] ? device.set_features_array(words)
+			     : device.set_features(options.features),
+		    0);
 	CHECK_ERRNO(device.set_mem_table(mem_table(memory)), 0);
 	rx.configure(device);
 	tx.configure(device);

@@ -26,6 +26,7 @@ struct RigOptions {
 	std::uint64_t region_bytes = 16 << 20;
 	/* What goes before SET_OWNER. */
 	std::function<void(const VhostDevice &)> before_owner{};
+	std::uint64_t features_64 = 0; /* from bit 64 on; where any, SET_FEATURES_ARRAY */
 };
 
 /*

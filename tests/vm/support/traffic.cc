@@ -172,11 +172,12 @@ void Receiver::expect(std::size_t len, std::uint64_t seed)
 	bool full = take(bytes);
 	CHECK(bytes.size() >= rig_.header_size(), "%zu bytes hold no header", bytes.size());
 
-	driver::NetHeader header{};
+	driver::TunnelHeader header{}; /* the longest there is */
 	std::memcpy(&header, bytes.data(), rig_.header_size());
+	const unsigned num_buffers = std::exchange(header.num_buffers, std::uint16_t{0});
 	if (rig_.features() & feature::mrg_rxbuf) {
-		CHECK(header.num_buffers >= 1);
-		for (unsigned i = 1; i < header.num_buffers; ++i) {
+		CHECK(num_buffers >= 1);
+		for (unsigned i = 1; i < num_buffers; ++i) {
 			CHECK(full, "a buffer before the frame's last one is not full");
 			/* The ring may be too small for a frame: give back what is free. */
 			offer();
@@ -184,8 +185,8 @@ void Receiver::expect(std::size_t len, std::uint64_t seed)
 		}
 	}
 	/* §5.1.6.4.1: no offload was negotiated, so every field says none. */
-	const virtio_net_hdr none{};
-	CHECK(!std::memcmp(&header.hdr, &none, sizeof(none)), "the header is not all zeros");
+	const driver::TunnelHeader none{};
+	CHECK(!std::memcmp(&header, &none, sizeof(none)), "the header is not all zeros");
 	check_frame(std::span(bytes).subspan(rig_.header_size()), len, seed, traffic_.guest,
 		    traffic_.far);
 	offer();

@@ -3,6 +3,7 @@
 
 #include "ktap.hh"
 
+#include <algorithm>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -28,6 +29,22 @@ int VhostDevice::get_features(std::uint64_t &features) const
 int VhostDevice::set_features(std::uint64_t features) const
 {
 	return request(VHOST_SET_FEATURES, &features);
+}
+
+int VhostDevice::get_features_array(std::span<std::uint64_t> words) const
+{
+	std::vector<std::uint64_t> array(1, words.size());
+	array.insert(array.end(), words.begin(), words.end());
+	const int error = request(VHOST_GET_FEATURES_ARRAY, array.data());
+	std::copy(array.begin() + 1, array.end(), words.begin());
+	return error;
+}
+
+int VhostDevice::set_features_array(std::span<const std::uint64_t> words) const
+{
+	std::vector<std::uint64_t> array(1, words.size());
+	array.insert(array.end(), words.begin(), words.end());
+	return request(VHOST_SET_FEATURES_ARRAY, array.data());
 }
 
 int VhostDevice::get_backend_features(std::uint64_t &features) const

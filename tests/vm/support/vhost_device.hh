@@ -5,16 +5,28 @@
 #pragma once
 
 #include "driver/guest_memory.hh"
+#include "driver/net_header.hh"
 #include "driver/uapi.hh" /* before linux/vhost.h, which includes what it mends */
 #include "unique_fd.hh"
 
 #include <cstdint>
 #include <linux/vhost.h>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace vna::vm
 {
+
+/* What the headers of 6.1 do not have. */
+#ifndef VHOST_GET_FEATURES_ARRAY
+struct vhost_features_array {
+	std::uint64_t count;
+	std::uint64_t features[];
+};
+#define VHOST_GET_FEATURES_ARRAY _IOR(VHOST_VIRTIO, 0x83, vhost_features_array)
+#define VHOST_SET_FEATURES_ARRAY _IOW(VHOST_VIRTIO, 0x83, vhost_features_array)
+#endif
 
 /* Feature bits that linux/vhost.h and its neighbours name, as masks. */
 namespace feature
@@ -29,6 +41,10 @@ inline constexpr std::uint64_t event_idx = 1ULL << 29;
 inline constexpr std::uint64_t version_1 = 1ULL << 32;
 inline constexpr std::uint64_t packed = 1ULL << 34;
 inline constexpr std::uint64_t in_order = 1ULL << 35;
+/* In the word behind: of VHOST_GET_FEATURES_ARRAY only. */
+inline constexpr std::uint64_t word_1_guest_tunnel = driver::feature_64_guest_tunnel;
+inline constexpr std::uint64_t word_1_host_tunnel = driver::feature_64_host_tunnel;
+inline constexpr std::uint64_t word_1_tunnels = word_1_guest_tunnel | word_1_host_tunnel;
 } /* namespace feature */
 
 /* The device's queues: even ones receive, odd ones transmit (guest's view). */
@@ -51,6 +67,8 @@ public:
 	int reset_owner() const { return request(VHOST_RESET_OWNER, nullptr); }
 	int get_features(std::uint64_t &features) const;
 	int set_features(std::uint64_t features) const;
+	int get_features_array(std::span<std::uint64_t> words) const;
+	int set_features_array(std::span<const std::uint64_t> words) const;
 	int get_backend_features(std::uint64_t &features) const;
 	int set_backend_features(std::uint64_t features) const;
 	int set_mem_table(const std::vector<vhost_memory_region> &regions,
