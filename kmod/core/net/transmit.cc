@@ -51,19 +51,24 @@ vna_tx_frame frame_of(Queue &q, const Buffer &buffer)
 	return {segs.data(), static_cast<u32>(segs.size()), len, header, 0};
 }
 
-void count_sent(Queue &q, const vna_tx_frame &frame)
+// What was sent, counted at the end of a batch.
+struct Tally {
+	u32 packets = 0;
+	u64 bytes = 0;
+};
+
+void count_sent(Queue &q, const vna_tx_frame &frame, Tally &tally)
 {
-	switch (frame.result) {
-	case -einval:
-		return q.counters.add(Count::drop_header);
-	case -enomem:
-	case -enobufs:
-		return q.counters.add(Count::drop_nomem);
+	if (frame.result >= 0) [[likely]] {
+		tally.packets++;
+		tally.bytes += frame.len - frame.header;
+	} else if (frame.result == -einval) {
+		q.counters.add(Count::drop_header);
+	} else if (frame.result == -enomem || frame.result == -enobufs) {
+		q.counters.add(Count::drop_nomem);
+	} else {
+		q.counters.add(Count::drop_backend);
 	}
-	if (frame.result < 0)
-		return q.counters.add(Count::drop_backend);
-	q.counters.add(Count::packets);
-	q.counters.add(Count::bytes, frame.len - frame.header);
 }
 
 struct Sent {
@@ -76,33 +81,42 @@ struct Sent {
 Sent send(Queue &q)
 {
 	std::array<Verdict, VNA_MAX_BATCH> verdicts;
-	const u32 limit = min(q.batch.size(), q.batch_limit);
+	const Framing framing = q.framing;
+	const u32 limit = min(q.batch.size(), q.batch_limit); // by pointer below it
 	u32 n = 0, judged = 0;
 	u64 bytes = 0;
 	bool malformed = false;
 	for (; judged < limit && bytes < Weight::max_bytes; judged++) {
 		const Buffer &buffer = q.batch[judged];
-		verdicts[judged] = judge(q.framing, buffer);
-		malformed = verdicts[judged] == Verdict::malformed;
+		const Verdict verdict = judge(framing, buffer);
+		malformed = verdict == Verdict::malformed;
 		if (malformed)
 			break;
+		verdicts.data()[judged] = verdict;
 		bytes += buffer.readable_len;
-		if (verdicts[judged] == Verdict::send)
-			q.frames[n++] = frame_of(q, buffer);
+		if (verdict == Verdict::send)
+			q.frames.data()[n++] = frame_of(q, buffer);
 	}
 	const u32 sent = n ? vna_env_backend_send(q.backend, q.frames.data(), n) : 0;
 	u32 counted = 0, done = 0;
+	bool blocked = false;
+	Tally tally;
 	for (; done < judged; done++) {
-		if (verdicts[done] == Verdict::too_short)
+		const Verdict verdict = verdicts.data()[done];
+		if (verdict == Verdict::too_short) {
 			q.counters.add(Count::drop_short);
-		else if (verdicts[done] == Verdict::too_long)
+		} else if (verdict == Verdict::too_long) {
 			q.counters.add(Count::drop_long);
-		else if (counted == sent)
-			return {done, true, false};
-		else
-			count_sent(q, q.frames[counted++]);
+		} else if (counted == sent) {
+			blocked = true;
+			break;
+		} else {
+			count_sent(q, q.frames.data()[counted++], tally);
+		}
 	}
-	return {done, false, malformed};
+	q.counters.add(Count::packets, tally.packets);
+	q.counters.add(Count::bytes, tally.bytes);
+	return {done, blocked, malformed && !blocked};
 }
 
 } // namespace
