@@ -17,6 +17,7 @@
 #include "glue/netdev.h"
 #include "glue/skb_write.h"
 #include "glue/tun_batch.h"
+#include "glue/tun_inject.h"
 
 #define TUNNEL_GSO (SKB_GSO_UDP_TUNNEL | SKB_GSO_UDP_TUNNEL_CSUM)
 
@@ -62,6 +63,8 @@ static struct vna_backend *tun_probe(struct file *file)
 	tun->ring = ring;
 	tun->counts = counts;
 	tun->base.refers = counts && sock_flag(sock->sk, SOCK_ZEROCOPY);
+	if (counts)
+		vna_netdev_find(&tun->netdev, sock);
 	return &tun->base;
 }
 
@@ -157,27 +160,37 @@ static void tun_untake(struct vna_backend *backend)
 	tun->end = 0;
 }
 
+static void flush(struct tun_backend *tun)
+{
+	struct socket *sock = tun->base.sock;
+
+	if (tun->batch.count && !vna_tun_inject(&tun->batch, sock, &tun->netdev))
+		vna_tun_batch_send(&tun->batch, sock);
+}
+
 /*
- * In one message what can go that way, the others one by one in between: the
+ * Together what can go that way, the others one by one in between: the
  * order is kept.
  */
 static u32 tun_send(struct vna_backend *backend, struct vna_tx_frame *frames, u32 n)
 {
 	struct tun_backend *tun = to_tun(backend);
-	bool batched = vna_tun_batch_possible(backend->sock);
+	bool unlimited = vna_tun_batch_possible(backend->sock);
 	u32 i;
 
 	for (i = 0; i < n; i++) {
 		if (tun->batch.count == VNA_MAX_BATCH)
-			vna_tun_batch_flush(&tun->batch, backend->sock);
-		if (batched && vna_tun_batch_add(&tun->batch, backend->sock, &frames[i]))
+			flush(tun);
+		if (unlimited && vna_tun_batch_add(&tun->batch, backend->sock, &frames[i]))
 			continue;
-		vna_tun_batch_flush(&tun->batch, backend->sock);
+		flush(tun);
+		if (unlimited && vna_tun_inject_one(&frames[i], backend->sock, &tun->netdev))
+			continue;
 		frames[i].result = vna_backend_sendmsg(backend, NULL, &frames[i]);
 		if (frames[i].result == -EAGAIN)
 			return i;
 	}
-	vna_tun_batch_flush(&tun->batch, backend->sock);
+	flush(tun);
 	return n;
 }
 

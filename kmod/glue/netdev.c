@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
+#include <linux/if_ether.h>
 #include <linux/notifier.h>
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <net/net_namespace.h>
 #include <net/rtnetlink.h>
+#include <net/sock.h>
 
 #include "glue/netdev.h"
 
@@ -26,6 +28,11 @@ static struct net_device *detach(struct vna_netdev *netdev)
 	return dev;
 }
 
+static bool is_tun(const struct net_device *dev)
+{
+	return dev->rtnl_link_ops && !strcmp(dev->rtnl_link_ops->kind, "tun");
+}
+
 /* @dev's own, if there is such a device: nothing is read by way of @dev. */
 static struct net_device *find_tap(struct net *net, const struct net_device *dev)
 {
@@ -33,33 +40,80 @@ static struct net_device *find_tap(struct net *net, const struct net_device *dev
 
 	for_each_netdev_rcu(net, each) {
 		if (each == dev)
-			return each->rtnl_link_ops && !strcmp(each->rtnl_link_ops->kind, "tun") ?
-				       each :
-				       NULL;
+			return is_tun(each) ? each : NULL;
 	}
 	return NULL;
 }
 
+/* @dev from now on, if it stays: in an RCU read section. */
+static void hold(struct vna_netdev *netdev, struct net_device *dev, bool injectable)
+{
+	struct net_device *old;
+
+	spin_lock(&holders_lock);
+	old = detach(netdev);
+	/* It is marked before holders are told, so none comes too late for that. */
+	if (READ_ONCE(dev->reg_state) == NETREG_REGISTERED) {
+		dev_hold(dev);
+		netdev->injectable = injectable;
+		rcu_assign_pointer(netdev->dev, dev);
+		list_add(&netdev->entry, &holders);
+	}
+	spin_unlock(&holders_lock);
+	dev_put(old);
+}
+
 void vna_netdev_take(struct vna_netdev *netdev, struct net *net, const struct net_device *dev)
 {
-	struct net_device *old, *found;
+	struct net_device *found;
 
 	if (rcu_access_pointer(netdev->dev) == dev || netdev->unknown == dev)
 		return;
 	found = find_tap(net, dev);
 	netdev->unknown = found ? NULL : dev;
-	if (!found)
-		return;
-	spin_lock(&holders_lock);
-	old = detach(netdev);
-	/* It is marked before holders are told, so none comes too late for that. */
-	if (READ_ONCE(found->reg_state) == NETREG_REGISTERED) {
-		dev_hold(found);
-		rcu_assign_pointer(netdev->dev, found);
-		list_add(&netdev->entry, &holders);
+	if (found)
+		hold(netdev, found, false);
+}
+
+/*
+ * What tun knows a device by begins with the sockets of its queues.  That is for
+ * comparison only: if it were otherwise no device would be found.  It is written
+ * last when a queue is attached, and cleared when that is detached, which for an
+ * only queue is when the device is unregistered, or the file is closed.
+ */
+static bool is_first_queue(const struct net_device *dev, const struct socket *sock)
+{
+	struct sock *const *queues = netdev_priv(dev);
+
+	return smp_load_acquire(queues) == sock->sk;
+}
+
+/* An Ethernet tap, which was made for one queue, without NAPI. */
+static bool is_plain(const struct net_device *dev)
+{
+	return dev->hard_header_len == ETH_HLEN && dev->num_tx_queues == 1 &&
+	       list_empty(&dev->napi_list);
+}
+
+void vna_netdev_find(struct vna_netdev *netdev, const struct socket *sock)
+{
+	struct net_device *each;
+
+	rcu_read_lock();
+	for_each_netdev_rcu(sock_net(sock->sk), each) {
+		if (is_tun(each) && is_first_queue(each, sock)) {
+			hold(netdev, each, is_plain(each));
+			break;
+		}
 	}
-	spin_unlock(&holders_lock);
-	dev_put(old);
+	rcu_read_unlock();
+}
+
+struct net_device *vna_netdev_injectable(const struct vna_netdev *netdev)
+{
+	struct net_device *dev = rcu_dereference(netdev->dev);
+
+	return dev && netdev->injectable ? dev : NULL;
 }
 
 void vna_netdev_drop(struct vna_netdev *netdev)

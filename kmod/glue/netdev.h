@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The network device that a tap's frames come from, for its counters: what is
- * taken off its ring unseen by tun has to be counted as tun would.
+ * The network device of a tap: what is taken off its ring unseen by tun has to be
+ * counted as tun would, what goes out may enter the stack as its own.
  */
 #ifndef VNA_NETDEV_H
 #define VNA_NETDEV_H
@@ -14,7 +14,17 @@ struct vna_netdev {
 	struct net_device __rcu *dev; /* held; let go of when it is unregistered */
 	struct list_head entry; /* while there is one */
 	const struct net_device *unknown; /* the last that was not found; never looked at */
+	bool injectable; /* what @sock's frames enter: see vna_netdev_find() */
 };
+
+/*
+ * Takes the tap that @sock is the one queue of, if it is in @sock's namespace, so
+ * that frames may enter by it without tun: where tun would do no more with them
+ * than hand them to the stack, as long as it has no XDP program.
+ */
+void vna_netdev_find(struct vna_netdev *netdev, const struct socket *sock);
+/* That tap, or NULL.  In an RCU read section, which keeps it. */
+struct net_device *vna_netdev_injectable(const struct vna_netdev *netdev);
 
 /*
  * Takes @dev if it is a tap that is registered in @net.  It need not be anything:

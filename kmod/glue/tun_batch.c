@@ -63,8 +63,7 @@ bool vna_tun_batch_add(struct vna_tun_batch *batch, const struct socket *sock,
 	u32 len = frame->len - frame->header;
 	unsigned int size = SKB_DATA_ALIGN(pad + len) +
 			    SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
-	struct xdp_buff *xdp = &batch->frames[batch->count];
-	void *start, *data, *header;
+	void *start, *header;
 
 	if (size > PAGE_SIZE)
 		return false;
@@ -73,28 +72,41 @@ bool vna_tun_batch_add(struct vna_tun_batch *batch, const struct socket *sock,
 	if (!start)
 		return false;
 
-	/* One copy: the header comes to lie in front of the frame, and is moved. */
-	data = start + pad;
-	if (!copy_segments(data - frame->header, frame)) {
+	/* One copy: the header comes to lie in front of the frame. */
+	header = start + pad - frame->header;
+	if (!copy_segments(header, frame)) {
 		page_frag_free(start);
 		frame->result = -EFAULT;
 		return true;
 	}
-	header = vna_compat_tun_header(start, size);
-	memset(header, 0, HEADER_ROOM - sizeof(int));
-	memcpy(header, data - frame->header, frame->header);
 	if (frame->header && !plain(header, len)) {
 		page_frag_free(start);
 		return false;
 	}
-
-	xdp_init_buff(xdp, size, NULL);
-	xdp_prepare_buff(xdp, start, pad, len, true);
-	batch->sources[batch->count++] = frame;
+	batch->fragments[batch->count++] = (struct vna_tun_fragment){start, size, pad, frame};
 	return true;
 }
 
-void vna_tun_batch_flush(struct vna_tun_batch *batch, struct socket *sock)
+/* Says to tun what there is, the header where tun looks for it. */
+static void make_message(struct vna_tun_batch *batch)
+{
+	unsigned int i;
+
+	for (i = 0; i < batch->count; i++) {
+		const struct vna_tun_fragment *fragment = &batch->fragments[i];
+		const struct vna_tx_frame *frame = fragment->source;
+		struct xdp_buff *xdp = &batch->frames[i];
+		void *header = vna_compat_tun_header(fragment->start, fragment->size);
+
+		xdp_init_buff(xdp, fragment->size, NULL);
+		xdp_prepare_buff(xdp, fragment->start, fragment->pad, frame->len - frame->header,
+				 true);
+		memset(header, 0, HEADER_ROOM - sizeof(int));
+		memcpy(header, xdp->data - frame->header, frame->header);
+	}
+}
+
+void vna_tun_batch_send(struct vna_tun_batch *batch, struct socket *sock)
 {
 	struct tun_msg_ctl control = {
 		.type = TUN_MSG_PTR,
@@ -109,14 +121,15 @@ void vna_tun_batch_flush(struct vna_tun_batch *batch, struct socket *sock)
 	unsigned int i;
 	int error;
 
-	if (!batch->count)
-		return;
+	make_message(batch);
 	error = sock->ops->sendmsg(sock, &msg, 0);
 	for (i = 0; i < batch->count; i++) {
+		const struct vna_tun_fragment *fragment = &batch->fragments[i];
+
 		/* The whole message was refused: the fragments are still ours. */
 		if (error < 0)
-			page_frag_free(batch->frames[i].data_hard_start);
-		batch->sources[i]->result = error < 0 ? error : batch->sources[i]->len;
+			page_frag_free(fragment->start);
+		fragment->source->result = error < 0 ? error : fragment->source->len;
 	}
 	batch->count = 0;
 }

@@ -17,20 +17,17 @@ u32 Queue::fetch(u32 max, Weight &weight)
 	return n;
 }
 
-void Queue::complete(const Buffer &buffer, u32 len)
-{
-	counters.add(Count::buffers);
-	unsignalled_ = true;
-	ring().complete(buffer, len);
-}
-
 bool Queue::flush()
 {
+	const u32 used = ring().shadowed();
+	if (used)
+		unsignalled_ = true;
 	if (!unsignalled_) // but notifications may have failed to be switched
 		return ring().error() == RingError::none;
 	// What was written to buffers is in the log before the driver may look at it.
 	if (!flush_log() || !ring().publish())
 		return false;
+	counters.add(Count::buffers, used);
 	unsignalled_ = false;
 	// Without an eventfd the driver's wish stays for the time when there is one.
 	if (call && ring().should_signal()) {

@@ -50,7 +50,7 @@ public:
 	// False: the ring failed.
 	[[nodiscard]] bool flush();
 	// Completes @buffer with @len bytes written; flush() tells the driver.
-	void complete(const Buffer &buffer, u32 len);
+	void complete(const Buffer &buffer, u32 len) { ring().complete(buffer, len); }
 	// Fetches up to @max buffers to the end of the batch.
 	[[nodiscard]] u32 fetch(u32 max, Weight &weight);
 	// Empties the batch: its first @completed buffers are done with, the others go
@@ -129,7 +129,7 @@ public:
 
 private:
 	Ring ring_;
-	bool unsignalled_ = false; // completed something since the last interrupt decision
+	bool unsignalled_ = false; // published something since the last interrupt decision
 };
 
 } // namespace vna

@@ -51,19 +51,30 @@ vna_tx_frame frame_of(Queue &q, const Buffer &buffer)
 	return {segs.data(), static_cast<u32>(segs.size()), len, header, 0};
 }
 
-void count_sent(Queue &q, const vna_tx_frame &frame)
+// What was sent, counted at the end of a batch.
+struct Tally {
+	u32 packets = 0;
+	u64 bytes = 0;
+};
+
+void count_sent(Queue &q, const vna_tx_frame &frame, Tally &tally)
 {
-	switch (frame.result) {
-	case -einval:
-		return q.counters.add(Count::drop_header);
-	case -enomem:
-	case -enobufs:
-		return q.counters.add(Count::drop_nomem);
+	if (frame.result >= 0) [[likely]] {
+		tally.packets++;
+		tally.bytes += frame.len - frame.header;
+	} else if (frame.result == -einval) {
+		q.counters.add(Count::drop_header);
+	} else if (frame.result == -enomem || frame.result == -enobufs) {
+		q.counters.add(Count::drop_nomem);
+	} else {
+		q.counters.add(Count::drop_backend);
 	}
-	if (frame.result < 0)
-		return q.counters.add(Count::drop_backend);
-	q.counters.add(Count::packets);
-	q.counters.add(Count::bytes, frame.len - frame.header);
+}
+
+void count(Queue &q, const Tally &tally)
+{
+	q.counters.add(Count::packets, tally.packets);
+	q.counters.add(Count::bytes, tally.bytes);
 }
 
 // Gives back the buffers [@from, @to) of the batch, which are done with.
@@ -93,26 +104,29 @@ enum class End : u8 {
 End send_copies(Queue &q, u32 &at, bool by_copy, Weight &weight)
 {
 	std::array<Verdict, VNA_MAX_BATCH> verdicts;
+	const Framing framing = q.framing;
+	// By pointer below it.
 	const u32 first = at, limit = min(q.batch.size(), q.batch_limit);
 	u32 n = 0, judged = first, small = 0;
 	u64 bytes = weight.bytes();
 	End end = End::all;
 	for (; judged < limit && bytes < Weight::max_bytes; judged++) {
 		const Buffer &buffer = q.batch[judged];
-		verdicts[judged] = judge(q.framing, buffer);
-		if (verdicts[judged] == Verdict::malformed) {
+		const Verdict verdict = judge(framing, buffer);
+		if (verdict == Verdict::malformed) {
 			end = End::malformed;
 			break;
 		}
-		if (verdicts[judged] == Verdict::send) {
+		if (verdict == Verdict::send) {
 			if (!q.zerocopy.suits(buffer.readable_len)) {
 				small++;
 			} else if (!by_copy && q.zerocopy.choose(q)) {
 				end = End::refer;
 				break;
 			}
-			q.frames[n++] = frame_of(q, buffer);
+			q.frames.data()[n++] = frame_of(q, buffer);
 		}
+		verdicts.data()[judged] = verdict;
 		by_copy = false;
 		bytes += buffer.readable_len;
 	}
@@ -120,18 +134,21 @@ End send_copies(Queue &q, u32 &at, bool by_copy, Weight &weight)
 		q.counters.add(Count::copied_short, small);
 	const u32 sent = n ? vna_env_backend_send(q.backend, q.frames.data(), n) : 0;
 	u32 counted = 0;
+	Tally tally;
 	for (; at < judged; at++) {
-		if (verdicts[at] == Verdict::too_short) {
+		const Verdict verdict = verdicts.data()[at];
+		if (verdict == Verdict::too_short) {
 			q.counters.add(Count::drop_short);
-		} else if (verdicts[at] == Verdict::too_long) {
+		} else if (verdict == Verdict::too_long) {
 			q.counters.add(Count::drop_long);
 		} else if (counted == sent) {
 			end = End::blocked;
 			break;
 		} else {
-			count_sent(q, q.frames[counted++]);
+			count_sent(q, q.frames.data()[counted++], tally);
 		}
 	}
+	count(q, tally);
 	finish(q, first, at, weight);
 	return end;
 }
@@ -153,7 +170,9 @@ End send_reference(Queue &q, u32 &at, bool &by_copy, Weight &weight)
 		return End::all;
 	}
 	frame.result = error ? error : static_cast<s32>(frame.len);
-	count_sent(q, frame);
+	Tally tally;
+	count_sent(q, frame, tally);
+	count(q, tally);
 	if (error)
 		finish(q, at, at + 1, weight);
 	else

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What tun does with a frame when its device is a tap with one queue, without NAPI
+ * and without an XDP program of its own: it makes an skb, tells it of the header,
+ * and has the stack receive it.  The same is done here for less: skbs for short
+ * frames come from NAPI's cache, the flow dissector is asked only where it might
+ * know something, the device's counters move once a batch.
+ *
+ * What may change while frames pass is asked for each time: the device is there
+ * until it is unregistered or moves to another namespace (glue/netdev); a program of
+ * its own marks the socket.  Generic XDP, tc, bridges, packet sockets and RPS are
+ * the stack's business.  What tun refuses it is left to refuse, as it counts that.
+ */
+
+#include <linux/etherdevice.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/skbuff.h>
+#include <linux/uio.h>
+#include <linux/virtio_net.h>
+#include <net/ip.h>
+#include <net/sock.h>
+
+#include "glue/tun_inject.h"
+
+/* What lies in one piece of a frame that does not as a whole. */
+#define LINEAR_BYTES 256
+
+static bool is_transport(u8 protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
+}
+
+/*
+ * Notes where the transport header is, as tun has the flow dissector tell: known
+ * at sight for most frames of IP, and nowhere for what carries no IP.
+ */
+static void find_transport(struct sk_buff *skb)
+{
+	const struct iphdr *ip4 = (const struct iphdr *)skb->data;
+	const struct ipv6hdr *ip6 = (const struct ipv6hdr *)skb->data;
+
+	if (skb_transport_header_was_set(skb))
+		return;
+	switch (skb->protocol) {
+	case htons(ETH_P_IP):
+		if (skb_headlen(skb) >= sizeof(*ip4) && ip4->ihl == 5 &&
+		    !ip_is_fragment(ip4) && is_transport(ip4->protocol)) {
+			skb_set_transport_header(skb, sizeof(*ip4));
+			return;
+		}
+		break;
+	case htons(ETH_P_IPV6):
+		if (skb_headlen(skb) >= sizeof(*ip6) && is_transport(ip6->nexthdr)) {
+			skb_set_transport_header(skb, sizeof(*ip6));
+			return;
+		}
+		break;
+	case htons(ETH_P_8021Q):
+	case htons(ETH_P_8021AD):
+	case htons(ETH_P_PPP_SES):
+	case htons(ETH_P_MPLS_UC):
+	case htons(ETH_P_MPLS_MC):
+	case htons(ETH_P_BATMAN):
+	case htons(ETH_P_FCOE):
+	case htons(ETH_P_TIPC):
+	case htons(ETH_P_PRP):
+	case htons(ETH_P_HSR):
+		break;
+	default:
+		return;
+	}
+	skb_probe_transport_header(skb);
+}
+
+/* @skb, which has its header's metadata, comes in by @dev. */
+static void receive(struct sk_buff *skb, struct net_device *dev)
+{
+	skb->protocol = eth_type_trans(skb, dev);
+	skb_reset_network_header(skb);
+	find_transport(skb);
+	skb_record_rx_queue(skb, 0);
+	netif_receive_skb(skb);
+}
+
+static void count(struct net_device *dev, unsigned int frames, unsigned int bytes)
+{
+	struct pcpu_sw_netstats *stats = this_cpu_ptr(dev->tstats);
+
+	u64_stats_update_begin(&stats->syncp);
+	u64_stats_add(&stats->rx_packets, frames);
+	u64_stats_add(&stats->rx_bytes, bytes);
+	u64_stats_update_end(&stats->syncp);
+}
+
+/*
+ * Until leave(): the device, on this processor and with softirqs off, as whoever
+ * receives has to be.  NULL: there is none, and nothing to leave.
+ */
+static struct net_device *enter(const struct socket *sock, const struct vna_netdev *netdev)
+{
+	struct net_device *dev;
+
+	if (sock_flag(sock->sk, SOCK_XDP))
+		return NULL;
+	local_bh_disable();
+	rcu_read_lock();
+	dev = vna_netdev_injectable(netdev);
+	if (dev)
+		return dev;
+	rcu_read_unlock();
+	local_bh_enable();
+	return NULL;
+}
+
+static void leave(void)
+{
+	rcu_read_unlock();
+	local_bh_enable();
+}
+
+/* NULL, and the fragment is free, for want of memory. */
+static struct sk_buff *build(const struct vna_tun_fragment *fragment)
+{
+	const struct vna_tx_frame *frame = fragment->source;
+	struct sk_buff *skb = napi_build_skb(fragment->start, fragment->size);
+	const struct virtio_net_hdr *header;
+
+	if (unlikely(!skb)) {
+		page_frag_free(fragment->start);
+		return NULL;
+	}
+	skb_reserve(skb, fragment->pad);
+	__skb_put(skb, frame->len - frame->header);
+	if (!frame->header)
+		return skb;
+	/* No more than that was let in, and it lies within: vna_tun_batch_add(). */
+	header = (const void *)skb->data - frame->header;
+	if (header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+		skb_partial_csum_set(skb, le16_to_cpu(header->csum_start),
+				     le16_to_cpu(header->csum_offset));
+	return skb;
+}
+
+bool vna_tun_inject(struct vna_tun_batch *batch, const struct socket *sock,
+		    struct vna_netdev *netdev)
+{
+	struct net_device *dev = enter(sock, netdev);
+	unsigned int frames = 0, bytes = 0, i;
+
+	if (!dev)
+		return false;
+	for (i = 0; i < batch->count; i++) {
+		struct vna_tx_frame *frame = batch->fragments[i].source;
+		struct sk_buff *skb = build(&batch->fragments[i]);
+
+		frame->result = skb ? frame->len : -ENOMEM;
+		if (unlikely(!skb))
+			continue;
+		frames++;
+		bytes += skb->len;
+		receive(skb, dev);
+	}
+	count(dev, frames, bytes);
+	leave();
+	batch->count = 0;
+	return true;
+}
+
+/* Whether tun would take a frame of @len bytes for what @header says of lengths. */
+static bool lengths_ok(const struct virtio_net_hdr *header, u32 len)
+{
+	u32 headers = le16_to_cpu(header->hdr_len);
+
+	if (header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+		headers = max_t(u32, headers,
+				le16_to_cpu(header->csum_start) +
+					le16_to_cpu(header->csum_offset) + sizeof(__sum16));
+	return headers <= len && (!headers || headers >= ETH_HLEN);
+}
+
+/* An skb that @frame was copied to, and its header; NULL if that is not to be. */
+static struct sk_buff *copy(const struct vna_tx_frame *frame,
+			    struct virtio_net_hdr_mrg_rxbuf *header)
+{
+	const u32 len = frame->len - frame->header, linear = min_t(u32, len, LINEAR_BYTES);
+	struct iov_iter iter;
+	struct sk_buff *skb;
+	int error;
+
+	/* abi_check.c: the layout is struct iovec's. */
+	iov_iter_init(&iter, ITER_SOURCE, (const struct iovec *)frame->segs, frame->nsegs,
+		      frame->len);
+	if (copy_from_iter(header, frame->header, &iter) != frame->header ||
+	    !lengths_ok(&header->hdr, len))
+		return NULL;
+	skb = alloc_skb_with_frags(NET_SKB_PAD + NET_IP_ALIGN + linear, len - linear,
+				   PAGE_ALLOC_COSTLY_ORDER, &error, GFP_KERNEL | __GFP_NOWARN);
+	if (!skb)
+		return NULL;
+	skb_reserve(skb, NET_SKB_PAD + NET_IP_ALIGN);
+	__skb_put(skb, linear);
+	skb->data_len = len - linear;
+	skb->len = len;
+	if (!skb_copy_datagram_from_iter(skb, 0, &iter, len))
+		return skb;
+	kfree_skb(skb);
+	return NULL;
+}
+
+bool vna_tun_inject_one(struct vna_tx_frame *frame, const struct socket *sock,
+			struct vna_netdev *netdev)
+{
+	struct virtio_net_hdr_mrg_rxbuf header = {};
+	struct net_device *dev;
+	struct sk_buff *skb;
+
+	/* Not for nothing; enter() asks for good. */
+	if (!rcu_access_pointer(netdev->dev) || sock_flag(sock->sk, SOCK_XDP))
+		return false;
+	skb = copy(frame, &header);
+	if (!skb)
+		return false;
+	dev = enter(sock, netdev);
+	if (!dev)
+		goto free;
+	/* For the dissector, whom a header without a checksum is checked by. */
+	skb->dev = dev;
+	skb_set_network_header(skb, ETH_HLEN);
+	if (!(dev->flags & IFF_UP) || virtio_net_hdr_to_skb(skb, &header.hdr, true)) {
+		leave();
+		goto free;
+	}
+	receive(skb, dev);
+	count(dev, 1, frame->len - frame->header);
+	leave();
+	frame->result = frame->len;
+	return true;
+free:
+	kfree_skb(skb);
+	return false;
+}
