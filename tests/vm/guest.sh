@@ -3,11 +3,12 @@
 #
 # A nested Linux guest whose NICs are served by a vhost-net device. Runs inside the test VM.
 #
-#   guest.sh [-d DEVICE] [-m MB] [-u DATAGRAMS] [-v] [NIC...]
+#   guest.sh [-d DEVICE] [-m MB] [-u DATAGRAMS] [-o OPTION]... [-b] [-v] [NIC...]
 #
 # guest/host.sh has the topology and says how a NIC is written. -m is the size of a TCP transfer. Output is KTAP,
 # then a table of what passed through which queue. -d /dev/vhost-net is the kernel's own back end, as the oracle.
-# -v shows the guest's reports and console.
+# -o is an option of the device's module, as in zerocopy=2000; where it says zerocopy, frames must have gone that way.
+# -b puts a bridge between each NIC's tap and the host. -v shows the guest's reports and console.
 
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -17,11 +18,13 @@
 megabytes=64
 count=500
 verbose=no
-while getopts d:m:u:v option; do
+while getopts d:m:u:o:bv option; do
 	case $option in
 	d) device=$OPTARG ;;
 	m) megabytes=$OPTARG ;;
 	u) count=$OPTARG ;;
+	o) module_options="$module_options $OPTARG" ;;
+	b) bridged=yes ;;
 	v) verbose=yes ;;
 	*) exit 2 ;;
 	esac
@@ -72,8 +75,15 @@ test_nic() { # INDEX SPEC
 	outcome $? "$nic: TCP $((size >> 20)) MB guest to host, SHA-256 equal"
 	datagrams "$1" "$count"
 	outcome $? "$nic: UDP, $count datagrams and their answers"
-	served "$1" "$size"
-	report $? "$nic: served by $device"
+	served "$1" "$size" && by_reference "$1"
+	report $? "$nic: served by $device$module_options"
+}
+
+# Did frames go without being copied, where they were to?
+by_reference() { # INDEX
+	case $module_options in
+	*zerocopy=*) [ "$(counter "$1" tx zerocopy)" -gt 0 ] ;;
+	esac
 }
 
 test_both_ways() { # INDEX

@@ -387,8 +387,9 @@ private:
 /* The far end sends frames to the guest. */
 class FarSource {
 public:
-	FarSource(const PacketSocket &far, std::uint8_t source, const Mac &to = guest_mac)
-		: far_(far), source_(source), to_(to)
+	FarSource(const PacketSocket &far, std::uint8_t source, const Mac &to = guest_mac,
+		  std::uint64_t first = 0)
+		: far_(far), source_(source), to_(to), sent_(first)
 	{
 	}
 
@@ -428,7 +429,7 @@ private:
 	const PacketSocket &far_;
 	const std::uint8_t source_;
 	const Mac to_;
-	std::atomic<std::uint64_t> sent_{ 0 };
+	std::atomic<std::uint64_t> sent_;
 	Hand hand_;
 };
 

@@ -3,6 +3,7 @@
  * What becomes of a device when the things around it come and go under traffic: the tap, its
  * interface, the owner, the descriptor, the kick eventfds, the memory table. In each case nobody
  * hangs, no frame is changed, buffers keep coming back, and afterwards nothing is left.
+ * VNA_TIMES says how often each comes and goes.
  */
 #include "ktap.hh"
 #include "lifecycle_process.hh"
@@ -11,6 +12,7 @@
 #include "support/netdev.hh"
 
 #include <algorithm>
+#include <cstdlib>
 #include <linux/if_tun.h>
 #include <mutex>
 #include <sys/ioctl.h>
@@ -45,6 +47,19 @@ struct TapEnd {
 };
 
 constexpr std::uint8_t first_source = 2, second_source = 3;
+
+/* How often things come and go: what is left over each time, or goes wrong now and then, shows. */
+const unsigned times = [] {
+	const char *const asked = std::getenv("VNA_TIMES");
+	return asked ? static_cast<unsigned>(std::atoi(asked)) : 25u;
+}();
+
+/* Each of them may take as long as a test. */
+bool goes_on(unsigned round)
+{
+	alarm(ktap::Suite::watchdog_seconds);
+	return round < times;
+}
 
 /* --- taps that go --- */
 
@@ -102,18 +117,21 @@ void taps_deleted_under_traffic_both_ways_are_replaced()
 {
 	Guest guest(device_path);
 	guest.start();
-	for (unsigned round = 0; round < 6; ++round) {
-		TapEnd end("vna" + std::to_string(round % 2), first_source);
-		/* Its numbers start anew: a source of its own, or they would look late. */
-		FarSource source(end.far.socket, static_cast<std::uint8_t>(first_source + round));
+	std::uint64_t sent = 0;
+	for (unsigned round = 0; goes_on(round); ++round) {
+		TapEnd end("vna" + std::to_string(round % 2), second_source);
+		/* From where the last one was, or its numbers would look late. */
+		FarSource source(end.far.socket, first_source, guest_mac, sent);
 		end.far.sink.start();
 		source.start();
 		guest.rig.attach(end.tap.fd());
-		sends(end.far);
-		guest.reader.reach(source.source(), 40);
+		sends(end.far, 10);
+		guest.reader.reach(first_source, guest.reader.received(first_source) + 10);
 		delete_link(end.tap.name());
-		guest.sender.reach(guest.sender.returned() + 50);
+		guest.sender.reach(guest.sender.returned() + 20);
+		source.finish();
 		end.far.sink.finish();
+		sent = source.sent();
 	}
 	guest.finish();
 	check_transmit_counters(guest);
@@ -225,10 +243,10 @@ void a_queue_detached_from_its_tap_and_attached_again_resumes()
 	guest.rig.attach(end.tap.fd());
 	guest.start();
 	end.far.start();
-	for (unsigned round = 0; round < 10; ++round) {
-		flows(guest, end.far, 20);
+	for (unsigned round = 0; goes_on(round); ++round) {
+		flows(guest, end.far, 5);
 		end.tap.attach(false);
-		guest.sender.reach(guest.sender.returned() + 40);
+		guest.sender.reach(guest.sender.returned() + 20);
 		end.tap.attach(true);
 	}
 	flows(guest, end.far);
@@ -242,10 +260,10 @@ void an_interface_set_down_and_up_resumes()
 	guest.rig.attach(end.tap.fd());
 	guest.start();
 	end.far.start();
-	for (unsigned round = 0; round < 10; ++round) {
-		flows(guest, end.far, 20);
+	for (unsigned round = 0; goes_on(round); ++round) {
+		flows(guest, end.far, 5);
 		set_up("vna0", false);
-		guest.sender.reach(guest.sender.returned() + 40);
+		guest.sender.reach(guest.sender.returned() + 20);
 		set_up("vna0");
 	}
 	flows(guest, end.far);
@@ -281,10 +299,10 @@ void every_frame_arrives_at_one_of_two_taps_that_take_turns()
 	second.far.start();
 	guest.rig.attach(first.tap.fd());
 	guest.start();
-	for (unsigned round = 0; round < 20; ++round) {
+	for (unsigned round = 0; goes_on(round); ++round) {
 		TapEnd &end = round % 2 ? first : second;
 		guest.rig.attach(end.tap.fd());
-		flows(guest, end.far, 10);
+		flows(guest, end.far, 5);
 	}
 	guest.finish();
 	first.far.finish();
@@ -350,7 +368,7 @@ void nothing_is_left_of(pid_t owner)
 
 void an_owner_killed_under_traffic_leaves_nothing()
 {
-	for (unsigned round = 0; round < 5; ++round) {
+	for (unsigned round = 0; goes_on(round); ++round) {
 		const Word ready;
 		ChildProcess owner([&] { own_a_busy_device(ready, nullptr); });
 		CHECK(ready.heard(), "the owner does not get that far");
@@ -665,9 +683,9 @@ void reset_under_traffic_and_set_up_again()
 	TapEnd end("vna0", first_source);
 	end.far.start();
 	rig.attach(end.tap.fd());
-	for (unsigned round = 0; round < 10; ++round) {
+	for (unsigned round = 0; goes_on(round); ++round) {
 		guest.start();
-		flows(guest, end.far, 20);
+		flows(guest, end.far, 5);
 		CHECK_ERRNO(rig.device.reset_owner(), 0);
 		guest.abandon();
 		rig.rx.ring().reset();
@@ -912,7 +930,7 @@ int main(int argc, char **argv)
 			   a_tap_deleted_while_the_guest_sends_drops_its_frames);
 	suite.add("tap deleted while the guest receives: a new tap takes over",
 		  a_tap_deleted_while_the_guest_receives_is_replaced);
-	suite.add_stricter("tap deleted under traffic both ways, six times over",
+	suite.add_stricter("tap deleted under traffic both ways, over and over",
 			   "loses the buffers of a batch that the tap refuses",
 			   taps_deleted_under_traffic_both_ways_are_replaced);
 	suite.add("tap closed by its opener: lives until the device lets go",
@@ -924,19 +942,19 @@ int main(int argc, char **argv)
 	suite.add("dead tap: refused with EINVAL, the old one passes every frame",
 		  a_dead_tap_is_refused_and_the_old_one_goes_on);
 
-	suite.add("tap's queue detached and attached under traffic: resumes",
+	suite.add("tap's queue detached and attached under traffic, over and over: resumes",
 		  a_queue_detached_from_its_tap_and_attached_again_resumes);
-	suite.add("interface set down and up under traffic: resumes",
+	suite.add("interface set down and up under traffic, over and over: resumes",
 		  an_interface_set_down_and_up_resumes);
 	suite.add("carrier taken and given back under traffic: resumes",
 		  a_tap_without_carrier_takes_frames_and_resumes);
 
-	suite.add("tap swapped under traffic: every frame arrives at one, in order",
+	suite.add("tap swapped under traffic, over and over: every frame arrives at one, in order",
 		  every_frame_arrives_at_one_of_two_taps_that_take_turns);
 	suite.add("tap swapped while frames wait in it: they are there at its return",
 		  frames_that_wait_in_a_tap_stay_there_for_its_return);
 
-	suite.add("owner killed under traffic: nothing is left",
+	suite.add("owner killed under traffic, over and over: nothing is left",
 		  an_owner_killed_under_traffic_leaves_nothing);
 	suite.add("owner exits without closing: nothing is left",
 		  an_owner_that_exits_without_closing_leaves_nothing);
@@ -960,7 +978,7 @@ int main(int argc, char **argv)
 
 	suite.add("descriptor closed with frames pending both ways, 50 times",
 		  a_descriptor_closed_with_frames_pending_ends_cleanly);
-	suite.add("RESET_OWNER under traffic, set up again, 10 times",
+	suite.add("RESET_OWNER under traffic, set up again, over and over",
 		  reset_under_traffic_and_set_up_again);
 	suite.add("SET_VRING_KICK: replaced 200 times under traffic, no wake-up is lost",
 		  a_replaced_kick_descriptor_loses_no_wake_up);

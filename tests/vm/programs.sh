@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# programs.sh DEVICE PROGRAM...: runs test programs on DEVICE, one KTAP document each, then looks at the kernel's log
-# and whether the module can be unloaded. Runs inside the test VM.
+# programs.sh [-o OPTION]... DEVICE PROGRAM...: runs test programs on DEVICE, one KTAP document each, then looks at the
+# kernel's log and whether the module can be unloaded. Runs inside the test VM. OPTION is for the device's module, as in
+# zerocopy=1.
 #
 # On /dev/vhost-net, the oracle, a test that failed is run once more: that one's flakes are not ours to mend. On our own
 # device once is enough.
@@ -10,6 +11,14 @@
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
+options=
+while getopts o: option; do
+	case $option in
+	o) options="$options $OPTARG" ;;
+	*) exit 2 ;;
+	esac
+done
+shift $((OPTIND - 1))
 device=$1
 shift
 
@@ -17,7 +26,8 @@ modprobe -a tun macvtap veth dummy bridge 8021q sch_ingress sch_netem cls_matcha
 case $device in
 /dev/vhost-net)
 	name=vhost_net
-	modprobe vhost_net || bail_out "vhost_net does not load"
+	# shellcheck disable=SC2086 # a list of words
+	modprobe vhost_net $options || bail_out "vhost_net does not load"
 	modprobe vhost_scsi || bail_out "vhost_scsi does not load"
 	;;
 *)
@@ -25,7 +35,8 @@ case $device in
 	for need in $(modinfo -F depends /lib/vhost_net_alt.ko | tr , ' '); do
 		modprobe "$need" || bail_out "$need does not load"
 	done
-	insmod /lib/vhost_net_alt.ko || bail_out "the module does not load"
+	# shellcheck disable=SC2086
+	insmod /lib/vhost_net_alt.ko $options || bail_out "the module does not load"
 	;;
 esac
 
@@ -59,7 +70,7 @@ twice() { # PROGRAM
 
 status=0
 for program; do
-	echo "# $program on $device"
+	echo "# $program on $device$options"
 	if [ "$device" = /dev/vhost-net ]; then
 		twice "$program"
 	else

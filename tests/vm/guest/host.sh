@@ -13,6 +13,8 @@
 # a legacy (disable-modern=on) one, then :MB where its TCP transfers are to differ in size from the others'.
 
 device=/dev/vhost-net-alt
+module_options=
+bridged=no # or vnbrN, with N's address and vnatN as its port
 nics=0
 work=$(mktemp -d)
 results=$work/results
@@ -63,16 +65,31 @@ load_module() {
 	modprobe tun || return
 	case $device in
 	/dev/vhost-net)
-		modprobe vhost_net
+		# shellcheck disable=SC2086 # a list of words
+		modprobe vhost_net $module_options
 		;;
 	/dev/vhost-net-alt)
 		[ ! -d /sys/module/vhost_net_alt ] || return 0
 		for need in $(modinfo -F depends /lib/vhost_net_alt.ko | tr , ' '); do
 			modprobe "$need" || return
 		done
-		insmod /lib/vhost_net_alt.ko
+		# shellcheck disable=SC2086
+		insmod /lib/vhost_net_alt.ko $module_options
 		;;
 	esac
+}
+
+add_tap() { # INDEX
+	local addressed=vnat$1
+	ip tuntap add dev "vnat$1" mode tap vnet_hdr || return
+	if [ $bridged = yes ]; then
+		addressed=vnbr$1
+		ip link add "$addressed" type bridge mcast_snooping 0 || return
+		ip link set "vnat$1" master "$addressed" || return
+		ip link set "$addressed" up || return
+	fi
+	ip addr add "10.77.$1.1/24" dev "$addressed" || return
+	ip link set "vnat$1" up
 }
 
 start_guest() { # SPEC...
@@ -86,9 +103,7 @@ start_guest() { # SPEC...
 	reader_pid=$!
 
 	for spec; do
-		ip tuntap add dev "vnat$i" mode tap vnet_hdr || return
-		ip addr add "10.77.$i.1/24" dev "vnat$i" || return
-		ip link set "vnat$i" up || return
+		add_tap $i || return
 		nic_args="$nic_args -netdev tap,id=net$i,ifname=vnat$i,script=no,downscript=no,vhost=on,vhostfd=$((i + 3))"
 		nic_args="$nic_args -device virtio-net-pci,netdev=net$i,mac=52:54:00:76:6e:$(printf %02x "$i"),romfile="
 		nic_args="$nic_args,mrg_rxbuf=$(option "$spec" 1),event_idx=$(option "$spec" 2)"
@@ -150,6 +165,7 @@ cleanup() {
 	[ -z "$reader_pid" ] || kill "$reader_pid" 2> /dev/null
 	while [ $i -lt "$nics" ]; do
 		ip link del "vnat$i" 2> /dev/null
+		ip link del "vnbr$i" 2> /dev/null
 		i=$((i + 1))
 	done
 	rm -rf "$work"

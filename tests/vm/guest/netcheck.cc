@@ -6,7 +6,9 @@
 //   "quit" there netcheck send HOST BYTES SEED          this side sends a stream, the agent
 //   receives it netcheck receive HOST BYTES SEED       the agent sends a stream, this side receives
 //   it netcheck udp HOST COUNT SEED           COUNT datagrams of varied sizes, each answered
-//   netcheck speed                         how fast this machine makes and hashes a stream
+//   netcheck hold HOST BYTES SEED GO       as send, but the agent leaves the stream where it came
+//   in, in the pages that the network wrote, until the file GO is there netcheck speed how fast
+//   this machine makes and hashes a stream
 //
 // -t SECONDS before the command: give up, and fail, after that long.
 //
@@ -26,6 +28,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
@@ -51,6 +54,8 @@ namespace
 {
 
 constexpr std::uint16_t port = 7777;
+constexpr std::uint16_t hold_port = 7778;
+constexpr int held_bytes = 16 << 20;	    // what a socket may hold, with its overhead
 constexpr std::uint32_t magic = 0x766e6131; // "vna1"
 constexpr std::size_t chunk = 64 * 1024;
 constexpr std::size_t largest_datagram = 9000; // several IP fragments
@@ -189,7 +194,7 @@ bool read_all(int fd, std::span<unsigned char> data)
 }
 
 // What a client asks of the agent, in network order.
-enum class operation : std::uint32_t { receive = 1, send = 2 };
+enum class operation : std::uint32_t { receive = 1, send = 2, hold = 3 };
 
 struct request {
 	operation op;
@@ -226,7 +231,7 @@ request_wire pack(const request &r)
 std::optional<request> unpack(const request_wire &wire)
 {
 	const auto op = static_cast<operation>(take(&wire[4], 4));
-	if (take(&wire[0], 4) != magic || (op != operation::receive && op != operation::send))
+	if (take(&wire[0], 4) != magic || op < operation::receive || op > operation::hold)
 		return std::nullopt;
 	return request{op, take(&wire[8], 8), take(&wire[16], 8)};
 }
@@ -313,11 +318,11 @@ std::size_t datagram_size(std::uint32_t number)
 	return datagram_header + (number * 2654435761u >> 8) % (1472 - datagram_header + 1);
 }
 
-sockaddr_in address_of(const char *host)
+sockaddr_in address_of(const char *host, std::uint16_t number)
 {
 	sockaddr_in address{};
 	address.sin_family = AF_INET;
-	address.sin_port = htons(port);
+	address.sin_port = htons(number);
 	if (host == nullptr)
 		address.sin_addr.s_addr = htonl(INADDR_ANY);
 	else if (inet_pton(AF_INET, host, &address.sin_addr) != 1)
@@ -325,20 +330,20 @@ sockaddr_in address_of(const char *host)
 	return address;
 }
 
-int connected(const char *host, int type)
+int connected(const char *host, int type, std::uint16_t number = port)
 {
 	const int fd = ::socket(AF_INET, type | SOCK_CLOEXEC, 0);
-	const sockaddr_in address = address_of(host);
+	const sockaddr_in address = address_of(host, number);
 	if (fd < 0 ||
 	    ::connect(fd, reinterpret_cast<const sockaddr *>(&address), sizeof(address)) < 0)
 		fail_errno("connect");
 	return fd;
 }
 
-int bound(int type)
+int bound(int type, std::uint16_t number = port)
 {
 	const int fd = ::socket(AF_INET, type | SOCK_CLOEXEC, 0);
-	const sockaddr_in address = address_of(nullptr);
+	const sockaddr_in address = address_of(nullptr, number);
 	const int on = 1;
 	if (fd < 0 || ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
 	    ::bind(fd, reinterpret_cast<const sockaddr *>(&address), sizeof(address)) < 0)
@@ -392,6 +397,43 @@ int run_receive(const char *host, std::uint64_t bytes, std::uint64_t seed)
 	return 0;
 }
 
+// True once the peer has taken all that was sent.
+bool all_taken(int fd)
+{
+	int left = 0;
+	return ::ioctl(fd, TIOCOUTQ, &left) == 0 && left == 0;
+}
+
+int run_hold(const char *host, std::uint64_t bytes, std::uint64_t seed, const char *go)
+{
+	const descriptor link(connected(host, SOCK_STREAM, hold_port));
+	const auto start = clock_type::now();
+	const digest wanted = hash_stream(bytes, seed);
+	write_all(link.get(), pack({operation::hold, bytes, seed}));
+	send_stream(link.get(), bytes, seed);
+	while (!all_taken(link.get()))
+		::usleep(10'000);
+	std::printf("held bytes=%llu\n", static_cast<unsigned long long>(bytes));
+	std::fflush(stdout);
+	while (::access(go, F_OK) != 0)
+		::usleep(10'000);
+	// The agent waits for this end.
+	::shutdown(link.get(), SHUT_WR);
+	digest received;
+	if (!read_all(link.get(), received))
+		fail("the agent sent no hash");
+	compare(wanted, received, transfer_line("held", bytes, seed), start);
+	return 0;
+}
+
+// The stream stays in the pages that the device wrote: to copy it would be the guest's own writing.
+void wait_for_end(int fd)
+{
+	pollfd waiting{fd, POLLRDHUP, 0};
+	while (::poll(&waiting, 1, -1) < 0 && errno == EINTR)
+		;
+}
+
 void serve_tcp(int fd, int control)
 {
 	request_wire wire;
@@ -400,7 +442,10 @@ void serve_tcp(int fd, int control)
 	const auto asked = unpack(wire);
 	if (!asked)
 		fail("not a request");
-	if (asked->op == operation::receive) {
+	if (asked->op == operation::hold) {
+		wait_for_end(fd);
+		write_all(fd, receive_stream(fd, asked->bytes));
+	} else if (asked->op == operation::receive) {
 		const digest hash = receive_stream(fd, asked->bytes);
 		write_all(fd, hash);
 		dprintf(control, "%s sha256=%s\n",
@@ -499,30 +544,46 @@ int run_agent(const char *control_path)
 	::signal(SIGCHLD, SIG_IGN);
 
 	const descriptor listener(bound(SOCK_STREAM));
+	const descriptor holder(bound(SOCK_STREAM, hold_port));
 	const descriptor datagrams(bound(SOCK_DGRAM));
-	if (::listen(listener.get(), 16) < 0)
+	::setsockopt(holder.get(), SOL_SOCKET, SO_RCVBUFFORCE, &held_bytes, sizeof(held_bytes));
+	if (::listen(listener.get(), 16) < 0 || ::listen(holder.get(), 16) < 0)
 		fail_errno("listen");
 	dprintf(control.get(), "ready\n");
 
-	std::array<pollfd, 3> waiting{{{listener.get(), POLLIN, 0},
+	std::array<pollfd, 4> waiting{{{listener.get(), POLLIN, 0},
+				       {holder.get(), POLLIN, 0},
 				       {datagrams.get(), POLLIN, 0},
 				       {control.get(), POLLIN, 0}}};
 	for (std::string line;;) {
 		if (::poll(waiting.data(), waiting.size(), -1) < 0)
 			continue;
-		if (waiting[0].revents) {
+		for (const pollfd &waits : std::span(waiting).first(2)) {
+			if (!waits.revents)
+				continue;
 			// A process for each connection: both directions may run at once.
-			const int fd = ::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC);
+			const int fd = ::accept4(waits.fd, nullptr, nullptr, SOCK_CLOEXEC);
 			if (fd >= 0 && ::fork() == 0) {
 				serve_tcp(fd, control.get());
 				std::_Exit(0);
 			}
 			::close(fd);
 		}
-		if (waiting[1].revents)
+		if (waiting[2].revents)
 			serve_datagram(datagrams.get(), control.get());
-		if (waiting[2].revents && said_quit(control.get(), line))
+		if (waiting[3].revents && said_quit(control.get(), line))
 			return 0;
+	}
+}
+
+int run_restless()
+{
+	constexpr std::size_t page = 4096;
+	std::vector<unsigned char> memory(1 << 20);
+	for (unsigned char round = 0;; round++) {
+		for (std::size_t at = 0; at < memory.size(); at += page)
+			static_cast<volatile unsigned char &>(memory[at]) = round;
+		::usleep(20'000);
 	}
 }
 
@@ -575,6 +636,8 @@ int main(int argc, char **argv)
 	const std::string_view command = args.empty() ? "" : args[0];
 	if (command == "agent" && args.size() == 2)
 		return run_agent(args[1]);
+	if (command == "restless" && args.size() == 1)
+		return run_restless();
 	if (command == "speed" && args.size() == 1)
 		return run_speed();
 	if (command == "send" && args.size() == 4)
@@ -584,6 +647,8 @@ int main(int argc, char **argv)
 	if (command == "udp" && args.size() == 4)
 		return run_udp(args[1], static_cast<std::uint32_t>(number(args[2])),
 			       static_cast<std::uint32_t>(number(args[3])));
-	fail("usage: netcheck [-t SECONDS] agent CONTROL | send|receive HOST BYTES SEED | udp HOST "
-	     "COUNT SEED | speed");
+	if (command == "hold" && args.size() == 5)
+		return run_hold(args[1], number(args[2]), number(args[3]), args[4]);
+	fail("usage: netcheck [-t SECONDS] agent CONTROL | send|receive HOST BYTES SEED | hold "
+	     "HOST BYTES SEED GO | udp HOST COUNT SEED | restless | speed");
 }
