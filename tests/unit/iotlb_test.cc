@@ -3,7 +3,7 @@
 // it does not know.
 #include "device_bench.hh"
 
-#include <cstring>
+#include <bit>
 #include <map>
 #include <optional>
 
@@ -57,10 +57,11 @@ public:
 	}
 	std::optional<Message> read()
 	{
-		Message m;
-		std::memset(&m, 0xff, sizeof m);
-		if (bench_.kernel.read_message(&m))
+		std::array<std::byte, sizeof(Message)> bytes;
+		bytes.fill(std::byte{0xff});
+		if (bench_.kernel.read_message(bytes.data()))
 			return {};
+		const auto m = std::bit_cast<Message>(bytes);
 		EXPECT_EQ(m.iotlb.type, VNA_VHOST_IOTLB_MISS);
 		for (const std::byte b : m.rest)
 			EXPECT_EQ(b, std::byte{0});
