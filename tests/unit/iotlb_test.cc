@@ -262,12 +262,14 @@ TEST_P(DeviceIotlb, writes_are_logged_by_guest_address)
 		std::vector<std::byte> bitmap(8192);
 		b.kernel.memory.allow(bitmap.data(), bitmap.size());
 		start(b);
+		b.post({100});
+		const u64 gpa = b.rx.offered.rbegin()->second[0].gpa;
 		if (scatter) { // the guest's memory is where the IOMMU says
 			std::vector<vna_vhost_memory_region> all;
-			const auto &region = b.guest.regions()[0];
-			for (u64 i = 0; i < 60; i++)
-				all.push_back({region.base + i * page_bytes, page_bytes,
-					       iommu.user(region.base + i * page_bytes), 0});
+			const auto areas = b.rx.ring.areas();
+			for (const u64 at : {gpa, areas.descriptor, areas.device})
+				all.push_back({at / page_bytes * page_bytes, page_bytes,
+					       iommu.user(at), 0});
 			ASSERT_EQ(b.set_memory(all), 0);
 		}
 		u64 base = host::UserMemory::address_of(bitmap.data());
@@ -283,8 +285,6 @@ TEST_P(DeviceIotlb, writes_are_logged_by_guest_address)
 			return std::to_integer<int>(bitmap[gpa / page_bytes / 8]) >>
 				       gpa / page_bytes % 8 & 1;
 		};
-		b.post({100});
-		const u64 gpa = b.rx.offered.rbegin()->second[0].gpa;
 		b.backend.arrive(payload(60));
 		iommu.serve();
 		EXPECT_EQ(b.received().size(), 1u);
@@ -316,7 +316,7 @@ TEST_P(DeviceIotlb, is_there_with_the_feature_only)
 	// Set again it is empty.
 	ASSERT_EQ(b.set_features(b.options.features | platform), 0);
 	b.send(payload(60));
-	EXPECT_GT(iommu.serve(), 3u);
+	EXPECT_GT(iommu.serve(), 1u);
 	EXPECT_EQ(b.backend.sent.size(), 2u);
 	EXPECT_EQ(b.collect(b.tx), 2u);
 	// And off.
