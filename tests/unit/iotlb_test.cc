@@ -267,7 +267,7 @@ TEST_P(DeviceIotlb, writes_are_logged_by_guest_address)
 		if (scatter) { // the guest's memory is where the IOMMU says
 			std::vector<vna_vhost_memory_region> all;
 			const auto areas = b.rx.ring.areas();
-			for (const u64 at : {gpa, areas.descriptor, areas.device})
+			for (const u64 at : std::array<u64, 3>{gpa, areas.descriptor, areas.device})
 				all.push_back({at / page_bytes * page_bytes, page_bytes,
 					       iommu.user(at), 0});
 			ASSERT_EQ(b.set_memory(all), 0);
