@@ -309,10 +309,11 @@ TEST(Control, offers_what_it_implements)
 	DeviceBench b({.start = false});
 	u64 bits = 0;
 	ASSERT_EQ(b.ioctl(VNA_VHOST_GET_FEATURES, bits), 0);
-	EXPECT_EQ(bits, 1ull << 15 | 1ull << 24 | 1ull << 27 | 1ull << 28 | 1ull << 29 |
-				1ull << 32 | 1ull << 34 | 1ull << 35 | 1ull << 40);
+	EXPECT_EQ(bits, 1ull << 15 | 1ull << 24 | 1ull << 26 | 1ull << 27 | 1ull << 28 |
+				1ull << 29 | 1ull << 32 | 1ull << 33 | 1ull << 34 | 1ull << 35 |
+				1ull << 40);
 	ASSERT_EQ(b.ioctl(VNA_VHOST_GET_BACKEND_FEATURES, bits), 0);
-	EXPECT_EQ(bits, 0u);
+	EXPECT_EQ(bits, 1ull << VNA_VHOST_BACKEND_F_IOTLB_MSG_V2);
 }
 
 TEST(Control, owner_that_cannot_be_kept_is_none)

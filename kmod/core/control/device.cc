@@ -75,7 +75,7 @@ void Device::run(u32 index, u32 worker)
 	if (q.ring().error() != RingError::none)
 		return stop(q, index);
 	if (q.ring().parked()) [[unlikely]]
-		return park(q, index);
+		park(q, index);
 	if (outcome == Outcome::more) {
 		q.counters.add(Count::requeues);
 		workers_.mark_own(index);
