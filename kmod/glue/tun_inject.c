@@ -26,6 +26,9 @@
 /* What lies in one piece of a frame that does not as a whole. */
 #define LINEAR_BYTES 256
 
+/* VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4 and _IPV6, where headers know them: tun's. */
+#define GSO_UDP_TUNNEL 0x60
+
 static bool is_transport(u8 protocol)
 {
 	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
@@ -179,9 +182,14 @@ static bool lengths_ok(const struct virtio_net_hdr *header, u32 len)
 	return headers <= len && (!headers || headers >= ETH_HLEN);
 }
 
+/* As long as any header; what is behind the first fields is only tun's business. */
+union header {
+	struct virtio_net_hdr hdr;
+	u8 bytes[VNA_NET_HEADER_MAX];
+};
+
 /* An skb that @frame was copied to, and its header; NULL if that is not to be. */
-static struct sk_buff *copy(const struct vna_tx_frame *frame,
-			    struct virtio_net_hdr_mrg_rxbuf *header)
+static struct sk_buff *copy(const struct vna_tx_frame *frame, union header *header)
 {
 	const u32 len = frame->len - frame->header, linear = min_t(u32, len, LINEAR_BYTES);
 	struct iov_iter iter;
@@ -191,8 +199,8 @@ static struct sk_buff *copy(const struct vna_tx_frame *frame,
 	/* abi_check.c: the layout is struct iovec's. */
 	iov_iter_init(&iter, ITER_SOURCE, (const struct iovec *)frame->segs, frame->nsegs,
 		      frame->len);
-	if (copy_from_iter(header, frame->header, &iter) != frame->header ||
-	    !lengths_ok(&header->hdr, len))
+	if (copy_from_iter(header->bytes, frame->header, &iter) != frame->header ||
+	    header->hdr.gso_type & GSO_UDP_TUNNEL || !lengths_ok(&header->hdr, len))
 		return NULL;
 	skb = alloc_skb_with_frags(NET_SKB_PAD + NET_IP_ALIGN + linear, len - linear,
 				   PAGE_ALLOC_COSTLY_ORDER, &error, GFP_KERNEL | __GFP_NOWARN);
@@ -211,7 +219,7 @@ static struct sk_buff *copy(const struct vna_tx_frame *frame,
 bool vna_tun_inject_one(struct vna_tx_frame *frame, const struct socket *sock,
 			struct vna_netdev *netdev)
 {
-	struct virtio_net_hdr_mrg_rxbuf header = {};
+	union header header = {};
 	struct net_device *dev;
 	struct sk_buff *skb;
 

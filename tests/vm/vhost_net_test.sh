@@ -3,15 +3,18 @@
 # shellcheck shell=dash
 #
 # The kernel's own test of vhost-net, tools/virtio/vhost_net_test: each mix of what it knows (event index, indirect
-# descriptors, VERSION_1, delayed interrupts) on the kernel's device and on ours, which is to pass what that one
-# passes. Runs inside the test VM.
+# descriptors, delayed interrupts) on the kernel's device and on ours, which is to pass what that one passes. Runs
+# inside the test VM.
+#
+# Not without VERSION_1: the test puts headers of 12 bytes before its frames whatever it negotiates, and stalls on any
+# device.
 #
 #   vhost_net_test.sh [-n BUFFERS]
 
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-buffers=2000
+buffers=1000
 while getopts n: option; do
 	case $option in
 	n) buffers=$OPTARG ;;
@@ -43,19 +46,17 @@ mix() { # OPTION...
 }
 
 skipped=0
-plan 19
+plan 11
 modprobe -a tun vhost_net && insmod /lib/vhost_net_alt.ko || bail_out "the modules do not load"
 for event in "" --no-event-idx; do
 	for indirect in "" --no-indirect; do
-		for version in "" --no-virtio-1; do
-			for delayed in "" --delayed-interrupt; do
-				# shellcheck disable=SC2086 # none, or a word
-				mix $event $indirect $version $delayed
-			done
+		for delayed in "" --delayed-interrupt; do
+			# shellcheck disable=SC2086 # none, or a word
+			mix $event $indirect $delayed
 		done
 	done
 done
-[ $skipped -lt 16 ]
+[ $skipped -lt 8 ]
 report $? "vhost-net passes some itself"
 rmmod vhost_net_alt
 report $? "nothing holds the module any more"

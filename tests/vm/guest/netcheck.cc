@@ -27,6 +27,10 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
+#include <linux/if_tun.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -682,6 +686,38 @@ int run_speed()
 	return 0;
 }
 
+// How many pairs of queues the interface uses: what ethtool -L does.
+int run_pairs(const char *name, std::uint64_t pairs)
+{
+	ethtool_channels channels{};
+	channels.cmd = ETHTOOL_SCHANNELS;
+	channels.combined_count = static_cast<std::uint32_t>(pairs);
+	ifreq request{};
+	std::strncpy(request.ifr_name, name, sizeof(request.ifr_name) - 1);
+	request.ifr_data = reinterpret_cast<char *>(&channels);
+	const descriptor socket_fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+	if (::ioctl(socket_fd.get(), SIOCETHTOOL, &request) < 0)
+		fail_errno(name);
+	return 0;
+}
+
+// Opens as many queues of a tap, with these descriptors on, and becomes the command.
+[[noreturn]] void run_queues(const char *name, int first, int count, char *const *command)
+{
+	for (int fd = first; fd < first + count; ++fd) {
+		const int tap = ::open("/dev/net/tun", O_RDWR | O_NONBLOCK);
+		ifreq request{};
+		std::strncpy(request.ifr_name, name, sizeof(request.ifr_name) - 1);
+		request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE;
+		if (tap < 0 || ::ioctl(tap, TUNSETIFF, &request) < 0 || ::dup2(tap, fd) < 0)
+			fail_errno(name);
+		if (tap != fd)
+			::close(tap);
+	}
+	::execvp(command[0], command);
+	fail_errno(command[0]);
+}
+
 std::uint64_t number(std::string_view text)
 {
 	std::uint64_t value = 0;
@@ -716,6 +752,11 @@ int main(int argc, char **argv)
 		return run_restless();
 	if (command == "speed" && args.size() == 1)
 		return run_speed();
+	if (command == "pairs" && args.size() == 3)
+		return run_pairs(args[1], number(args[2]));
+	if (command == "queues" && args.size() >= 5)
+		run_queues(args[1], static_cast<int>(number(args[2])),
+			   static_cast<int>(number(args[3])), argv + 5);
 	if (command == "send" && args.size() == 4)
 		return run_send(args[1], number(args[2]), number(args[3]));
 	if (command == "receive" && args.size() == 4)
@@ -733,5 +774,5 @@ int main(int argc, char **argv)
 		return run_hold(args[1], number(args[2]), number(args[3]), args[4]);
 	fail("usage: netcheck [-t SECONDS] agent CONTROL | send|receive HOST BYTES SEED | hold "
 	     "HOST BYTES SEED GO | udp HOST COUNT SEED | pour|draw HOST BYTES | rr HOST COUNT | "
-	     "restless | speed");
+	     "restless | pairs INTERFACE NUMBER | queues TAP FD NUMBER COMMAND... | speed");
 }

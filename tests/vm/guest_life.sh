@@ -1,0 +1,198 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
+#
+# What becomes of a guest's NICs in the course of its life: several queues in use, link down and up, the driver unbound and
+# bound again, a NIC that comes while the guest runs, a reboot. One boot, and one more. Runs inside the test VM.
+#
+#   guest_life.sh [-d DEVICE] [-v]
+#
+# NIC 0 has its frames moved by QEMU (vhost=off) until NIC 1, on the device, is plugged in; NICs 2 and 3 are on the device
+# from the start, the latter with two pairs of queues. guest/host.sh has the topology. Output is KTAP.
+
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/vm/guest/host.sh
+. "$(dirname "$0")/guest/host.sh"
+
+verbose=no
+while getopts d:v option; do
+	case $option in
+	d) device=$OPTARG ;;
+	v) verbose=yes ;;
+	*) exit 2 ;;
+	esac
+done
+
+give_up() {
+	[ ! -f "$work/console" ] || tail -n 40 "$work/console" | sed 's/^/# guest: /'
+	[ ! -f "$work/qemu" ] || sed 's/^/# qemu: /' "$work/qemu"
+	bail_out "$1"
+}
+
+# --- QEMU, its monitor, the guest's shell -----------------------------------------------------------------------
+
+tap_nic() { # INDEX [multi_queue]
+	ip tuntap add dev "vnat$1" mode tap vnet_hdr ${2:+"$2"} && ip addr add "10.77.$1.1/24" dev "vnat$1" &&
+		ip link set "vnat$1" up
+}
+
+nic_args() { # INDEX NETDEV-OPTIONS DEVICE-OPTIONS
+	echo "-netdev tap,id=net$1,$2 -device virtio-net-pci,id=nic$1,netdev=net$1,mac=52:54:00:76:6e:0$1,romfile=$3"
+}
+
+start_life() {
+	local ready=script=no,downscript=no packed=
+	[ "$device" = /dev/vhost-net ] || packed=,packed=on
+	nics=4
+	mkfifo "$work/control.in" "$work/control.out" "$work/monitor.in" "$work/monitor.out" || return
+	: > "$results"
+	: > "$work/monitor"
+	cat < "$work/control.out" >> "$results" &
+	reader_pid=$!
+	cat < "$work/monitor.out" >> "$work/monitor" &
+	tap_nic 0 && tap_nic 1 && tap_nic 2 && tap_nic 3 multi_queue || return
+	# The device for NIC 1 and NIC 2, and twice for NIC 3, with its tap's queues as 7 and 8.
+	(
+		exec 3<> "$device" && exec 4<> "$device" && exec 5<> "$device" && exec 6<> "$device" || exit
+		# shellcheck disable=SC2046 # lists of words
+		exec netcheck queues vnat3 7 2 qemu-system-x86_64 -M pc -bios qboot.rom -accel tcg -cpu qemu64 -m 192M -nodefaults -no-user-config \
+			-display none -vga none -kernel /guest/vmlinux -initrd /guest/initramfs \
+			-append "console=ttyS0 loglevel=5 panic=-1 reboot=t tsc=reliable shell" \
+			-serial "file:$work/console" \
+			-chardev "pipe,id=control,path=$work/control" -serial chardev:control \
+			-chardev "pipe,id=monitor,path=$work/monitor" -mon chardev=monitor,mode=readline \
+			$(nic_args 0 ifname=vnat0,$ready,vhost=off) $(nic_args 2 ifname=vnat2,$ready,vhost=on,vhostfd=4 "$packed") \
+			$(nic_args 3 fds=7:8,vhost=on,vhostfds=5:6 ,mq=on,vectors=6)
+	) > "$work/qemu" 2>&1 < /dev/null &
+	qemu_pid=$!
+}
+
+monitor() { # COMMAND
+	echo "$1" > "$work/monitor.in"
+}
+
+# Runs a command in the guest: its status.
+guest() { # COMMAND
+	local said
+	said=$(grep -c '^did ' "$results")
+	echo "$1" > "$work/control.in"
+	until [ "$(grep -c '^did ' "$results")" -gt "$said" ]; do
+		alive || return
+		sleep 0.1
+	done
+	[ "$(sed -n 's/^did //p' "$results" | tail -n 1)" = 0 ]
+}
+
+ups() { # how often the guest has come up
+	grep -c '^ready' "$results"
+}
+
+comes_up() { # TIMES
+	local deadline=$(($(date +%s) + 400))
+	until [ "$(ups)" -ge "$1" ]; do
+		alive && [ "$(date +%s)" -lt "$deadline" ] || return
+		sleep 0.2
+	done
+}
+
+# --- what is looked at ------------------------------------------------------------------------------------------
+
+shown() { # FD NAME
+	sed -n "s/^$2:[[:space:]]*//p" "/proc/$qemu_pid/fdinfo/$1" 2> /dev/null
+}
+
+# Ours tells; of the kernel's it is taken for granted.
+state_is() { # FD STATE
+	[ "$device" = /dev/vhost-net ] || [ "$(shown "$1" rx.state) $(shown "$1" tx.state)" = "$2 $2" ]
+}
+
+becomes() { # FD STATE
+	local i=0
+	until state_is "$1" "$2"; do
+		[ $i -lt 100 ] || return
+		i=$((i + 1))
+		sleep 0.1
+	done
+}
+
+no_answer() { # INDEX
+	! ping -c 2 -i 0.2 -W 1 "10.77.$1.2" > /dev/null 2>&1
+}
+
+# Counted by the device of descriptor FD: frames of the pings of INDEX.
+pings_through() { # INDEX FD
+	local before after
+	before=$(shown "$2" tx.packets)
+	ping_guest "$1" || return
+	after=$(shown "$2" tx.packets)
+	[ "$device" = /dev/vhost-net ] || [ $((after - before)) -ge 5 ]
+}
+
+check() { # TEXT COMMAND...
+	local text=$1
+	shift
+	"$@"
+	report $? "$text"
+}
+
+# --- the life ---------------------------------------------------------------------------------------------------
+
+link_down_and_up() {
+	monitor "set_link net2 off" && no_answer 2 && monitor "set_link net2 on" && ping_guest 2
+}
+
+driver_leaves_and_returns() {
+	local driver=/sys/bus/virtio/drivers/virtio_net
+	guest "cd -P /sys/class/net/\$(name_of 2)/device && unbound=\${PWD##*/} && echo \$unbound > $driver/unbind" &&
+		becomes 4 off && no_answer 2 && guest "echo \$unbound > $driver/bind && addresses" &&
+		ping_guest 2 && becomes 4 running
+}
+
+# Each pair is a device; the guest has one processor, and uses the second when it is told to.
+pairs_are_switched() {
+	becomes 5 running && ping_guest 3 && guest "netcheck pairs \$(name_of 3) 2" && becomes 6 running && ping_guest 3 &&
+		guest "netcheck pairs \$(name_of 3) 1" && ping_guest 3
+}
+
+nic_is_plugged_in() {
+	monitor "netdev_add tap,id=net1,ifname=vnat1,script=no,downscript=no,vhost=on,vhostfd=3" &&
+		monitor "device_add virtio-net-pci,id=nic1,netdev=net1,mac=52:54:00:76:6e:01,romfile=" && sleep 1 &&
+		guest "echo 1 > /sys/bus/pci/rescan && addresses" && becomes 3 running && pings_through 1 3
+}
+
+guest_reboots() {
+	echo "reboot -f" > "$work/control.in"
+	comes_up 2 && ping_guest 0 && pings_through 1 3 && pings_through 2 4 && pings_through 3 5
+}
+
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+plan 10
+load_module || give_up "the module of $device does not load"
+start_life || give_up "no taps"
+comes_up 1 || give_up "the guest did not come up"
+report 0 "guest boots"
+check "vhost=off passes frames beside the device" ping_guest 0
+check "NIC on the device: ping" pings_through 2 4
+check "link down and up" link_down_and_up
+check "driver unbound and bound again" driver_leaves_and_returns
+check "mq=on,queues=2: one pair, two, one" pairs_are_switched
+check "from vhost=off to on: a NIC that is plugged in" nic_is_plugged_in
+check "guest reboots: all NICs are there again" guest_reboots
+kill "$qemu_pid" && wait "$qemu_pid"
+qemu_pid=
+case $device in
+/dev/vhost-net) rmmod vhost_net ;;
+*) rmmod vhost_net_alt ;;
+esac
+report $? "nothing holds the module any more"
+kernel_log_clean
+if [ $verbose = yes ] || [ $failures -gt 0 ]; then
+	sed 's/^/# report: /' "$results"
+	sed 's/^/# monitor: /' "$work/monitor"
+	sed 's/^/# guest: /' "$work/console"
+	sed 's/^/# qemu: /' "$work/qemu"
+fi
+echo "# $((test_number - failures)) passed, $failures failed"
+[ $failures -eq 0 ]
