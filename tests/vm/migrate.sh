@@ -88,8 +88,15 @@ tell() { # NUMBER COMMAND [ARGUMENTS]
 	! grep "$id" "$work/monitor$1" | grep -q '"error"'
 }
 
-limits() { # NUMBER BYTES-PER-SECOND MILLISECONDS
-	tell "$1" migrate-set-parameters "{\"max-bandwidth\": $2, \"downtime-limit\": $3}" > /dev/null
+# How fast QEMU sends; and that the guest moves once what is left is less than a page, or as soon as may be.
+hold_back() { # NUMBER BYTES-PER-SECOND
+	tell "$1" migrate-set-parameters \
+		"{\"max-bandwidth\": $2, \"avail-switchover-bandwidth\": 1000000, \"downtime-limit\": 1}" > /dev/null
+}
+
+let_go() { # NUMBER
+	tell "$1" migrate-set-parameters "{\"max-bandwidth\": $((1 << 30)),
+		\"avail-switchover-bandwidth\": $((1 << 30)), \"downtime-limit\": 20000}" > /dev/null
 }
 
 migration() { # NUMBER FIELD: of what QEMU says of its migration
@@ -153,10 +160,10 @@ move() { # FROM TO DEVICE
 		[ $i -lt 300 ] || return
 		sleep 0.1
 	done
-	limits "$1" $((32 << 20)) 1 || return
+	hold_back "$1" $((8 << 20)) || return
 	tell "$1" migrate "{\"uri\": \"unix:$work/migration$2\"}" > /dev/null || return
 	until_migration "$1" dirty-sync-count 2 || return
-	limits "$1" 4096 1 || return
+	hold_back "$1" 4096 || return
 	passes=$(migration "$1" dirty-sync-count)
 
 	: > "$work/held"
@@ -170,7 +177,7 @@ move() { # FROM TO DEVICE
 	done
 	# It moves only now.
 	[ "$(migration "$1" status)" = active ] || return
-	limits "$1" $((1 << 30)) 20000 || return
+	let_go "$1" || return
 	until_migration "$1" status completed || return
 	downtime=$(migration "$1" downtime)
 	qemu_pid=$incoming_pid

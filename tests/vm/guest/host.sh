@@ -71,6 +71,7 @@ kind() { # SPEC: where it is not an ordinary one, with a space before it
 load_module() {
 	local need
 	modprobe tun || return
+	[ $bridged = no ] || modprobe bridge || return
 	case $device in
 	/dev/vhost-net)
 		# shellcheck disable=SC2086 # a list of words

@@ -659,12 +659,11 @@ int run_agent(const char *control_path)
 int run_restless()
 {
 	constexpr std::size_t page = 4096;
-	std::vector<unsigned char> memory(1 << 20);
-	for (unsigned char round = 0;; round++) {
+	std::vector<unsigned char> memory(4 << 20);
+	[[maybe_unused]] const int level = ::nice(19);
+	for (unsigned char round = 0;; round++)
 		for (std::size_t at = 0; at < memory.size(); at += page)
 			static_cast<volatile unsigned char &>(memory[at]) = round;
-		::usleep(20'000);
-	}
 }
 
 int run_speed()
