@@ -51,6 +51,7 @@ struct vna_config {
 	vna_u32 fork_from_owner; /* nonzero: it is, unless the owner says otherwise */
 	vna_u32 zerocopy_min; /* bytes from which frames are sent by reference; 0: none is */
 	vna_u32 tunnel_gso; /* nonzero: taps take the header that UDP tunnels need */
+	vna_u32 busypoll_us; /* most that a queue is looked at when it ran dry; 0: not at all */
 };
 
 #define VNA_MAX_BATCH 64
@@ -198,6 +199,15 @@ void vna_env_worker_wake(struct vna_env *env, vna_u32 worker);
 /* Wakes those who wait for vna_core_has_message().  P */
 void vna_env_message_wake(struct vna_env *env);
 
+/* ---- waiting by looking ------------------------------------------------ */
+
+/* Nonzero if what the worker waits for may come meanwhile, from another CPU.  W */
+int vna_env_can_poll(void);
+/* Nanoseconds, from anywhere but 0; they may go back a little.  W */
+vna_u64 vna_env_now(void);
+/* A moment's rest.  Nonzero if someone else wants this CPU.  W */
+int vna_env_relax(void);
+
 /* ---- eventfds ---------------------------------------------------------- */
 
 /* -EBADF, or -EINVAL for what is no eventfd.  P */
@@ -241,6 +251,8 @@ void vna_env_backend_close(struct vna_backend *backend);
  * until received or freed; only called when none is.  Returns how many.  W
  */
 vna_u32 vna_env_backend_consume(struct vna_backend *backend, vna_u32 *lens, vna_u32 max);
+/* Whether there are more to take.  W */
+int vna_env_backend_has_frames(struct vna_backend *backend);
 /*
  * Writes the next @n taken frames to their segments, in order, and is done with
  * them.  Stops behind one whose result is not its len; returns how many were

@@ -96,6 +96,11 @@ vna_u32 vna_env_backend_consume(struct vna_backend *backend, vna_u32 *lens, vna_
 	return backend->ops->consume(backend, lens, max);
 }
 
+int vna_env_backend_has_frames(struct vna_backend *backend)
+{
+	return backend->ops->has_frames(backend);
+}
+
 vna_u32 vna_env_backend_receive(struct vna_backend *backend, struct vna_rx_frame *frames, vna_u32 n)
 {
 	return backend->ops->receive(backend, frames, n);

@@ -27,6 +27,7 @@ struct vna_backend_ops {
 	 */
 	struct vna_backend *(*probe)(struct file *file);
 	u32 (*consume)(struct vna_backend *backend, u32 *lens, u32 max);
+	bool (*has_frames)(struct vna_backend *backend);
 	u32 (*receive)(struct vna_backend *backend, struct vna_rx_frame *frames, u32 n);
 	void (*free)(struct vna_backend *backend, u32 n);
 	u32 (*send)(struct vna_backend *backend, struct vna_tx_frame *frames, u32 n);

@@ -61,6 +61,11 @@ static u32 socket_receive(struct vna_backend *backend, struct vna_rx_frame *fram
 	return n;
 }
 
+static bool socket_has_frames(struct vna_backend *backend)
+{
+	return !skb_queue_empty_lockless(&backend->sock->sk->sk_receive_queue);
+}
+
 static void socket_free(struct vna_backend *backend, u32 n)
 {
 	while (n--)
@@ -82,6 +87,7 @@ static u32 socket_send(struct vna_backend *backend, struct vna_tx_frame *frames,
 const struct vna_backend_ops vna_backend_socket = {
 	.probe = socket_probe,
 	.consume = socket_consume,
+	.has_frames = socket_has_frames,
 	.receive = socket_receive,
 	.free = socket_free,
 	.send = socket_send,

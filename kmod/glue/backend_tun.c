@@ -94,6 +94,11 @@ static u32 tun_consume(struct vna_backend *backend, u32 *lens, u32 max)
 	return tun->end;
 }
 
+static bool tun_has_frames(struct vna_backend *backend)
+{
+	return !ptr_ring_empty(to_tun(backend)->ring);
+}
+
 /*
  * Whether @entry may be written without tun's help: an skb that came through the
  * device whose counters are at hand.  What a tunnel's segments are called in the
@@ -219,6 +224,7 @@ static void tun_release(struct vna_backend *backend)
 const struct vna_backend_ops vna_backend_tun = {
 	.probe = tun_probe,
 	.consume = tun_consume,
+	.has_frames = tun_has_frames,
 	.receive = tun_receive,
 	.free = tun_free,
 	.send = tun_send,

@@ -28,6 +28,11 @@ module_param(fork_from_owner_default, bool, 0444);
 MODULE_PARM_DESC(fork_from_owner_default,
 		 "Workers are threads of the owner's where the kernel can, else kernel threads (Y)");
 
+static uint busypoll_us;
+module_param(busypoll_us, uint, 0444);
+MODULE_PARM_DESC(busypoll_us,
+		 "Most microseconds that a worker looks for more when a queue ran dry, while that pays (0: never)");
+
 static struct vna_config config;
 
 module_param_named(zerocopy, config.zerocopy_min, uint, 0644);
@@ -50,6 +55,7 @@ static int __init vna_init(void)
 	config.rx_batch = rx_batch;
 	config.tx_batch = tx_batch;
 	config.can_fork = vna_thread_can_fork();
+	config.busypoll_us = busypoll_us;
 	config.fork_from_owner = config.can_fork && fork_from_owner_default;
 	config.tunnel_gso = VNA_COMPAT_TUNNEL_GSO;
 	error = vna_netdev_init();

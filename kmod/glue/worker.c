@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The owner, and the workers that run in its address space. */
 
+#include <linux/cpumask.h>
 #include <linux/err.h>
+#include <linux/processor.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/sched/clock.h>
+#include <linux/sched/stat.h>
 #include <linux/sched/mm.h>
 
 #include "compat/thread.h"
@@ -136,4 +140,24 @@ void vna_env_worker_wake(struct vna_env *env, vna_u32 number)
 	if (thread)
 		vna_thread_wake(thread);
 	rcu_read_unlock();
+}
+
+int vna_env_can_poll(void)
+{
+	return num_online_cpus() > 1;
+}
+
+vna_u64 vna_env_now(void)
+{
+	return local_clock() | 1;
+}
+
+/*
+ * Who waits for this CPU need not wait for a tick to say so.  Signals are the
+ * thread's business, between two turns.
+ */
+int vna_env_relax(void)
+{
+	cpu_relax();
+	return need_resched() || !single_task_running();
 }

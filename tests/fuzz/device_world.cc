@@ -28,6 +28,7 @@ constexpr u32 commands[] = {
 	VNA_VHOST_SET_VRING_KICK,      VNA_VHOST_SET_VRING_CALL,       VNA_VHOST_SET_VRING_ERR,
 	VNA_VHOST_SET_BACKEND_FEATURES, VNA_VHOST_GET_BACKEND_FEATURES, VNA_VHOST_NET_SET_BACKEND,
 	VNA_VHOST_NEW_WORKER,	       VNA_VHOST_FREE_WORKER,	       VNA_VHOST_ATTACH_VRING_WORKER,
+	VNA_VHOST_SET_VRING_BUSYLOOP_TIMEOUT, VNA_VHOST_GET_VRING_BUSYLOOP_TIMEOUT,
 	VNA_VHOST_GET_VRING_WORKER,    VNA_VHOST_GET_FORK_FROM_OWNER,  VNA_VHOST_SET_FORK_FROM_OWNER,
 };
 
@@ -74,6 +75,7 @@ vna_config config(Input &in)
 	config.max_mem_regions = 8;
 	config.rx_batch = 1u + in.byte() % VNA_MAX_BATCH;
 	config.tx_batch = 1u + in.byte() % VNA_MAX_BATCH;
+	config.busypoll_us = in.byte() % 4;
 	return config;
 }
 
@@ -378,6 +380,8 @@ void DeviceWorld::command()
 	case VNA_VHOST_SET_VRING_NUM:
 	case VNA_VHOST_SET_VRING_BASE:
 	case VNA_VHOST_GET_VRING_BASE:
+	case VNA_VHOST_SET_VRING_BUSYLOOP_TIMEOUT:
+	case VNA_VHOST_GET_VRING_BUSYLOOP_TIMEOUT:
 		ioctl(number, vna_vhost_vring_state{index, static_cast<u32>(in_.number())});
 		break;
 	case VNA_VHOST_FREE_WORKER:

@@ -7,7 +7,7 @@
  */
 #include "ktap.hh"
 #include "lifecycle_process.hh"
-#include "lifecycle_traffic.hh"
+#include "lossless.hh"
 #include "support/child.hh"
 #include "support/live.hh"
 #include "support/worker_abi.hh"
@@ -27,7 +27,7 @@ namespace
 
 std::string device_path;
 bool oracle;
-constexpr std::uint8_t first_source = 2;
+constexpr std::uint8_t first_source = Lossless::source;
 
 /* An address that no process can have mapped: the first page. */
 const void *const bad_pointer = reinterpret_cast<const void *>(8);
@@ -339,40 +339,9 @@ void workers_inherit_processors_and_cgroup_and_can_be_moved()
 
 /* --- traffic --- */
 
-/* A guest and its far end, and workers of their own for the queues. */
-struct Busy {
-	Busy() : guest(device_path), end("vna0")
-	{
-		guest.rig.attach(end.tap.fd());
-		guest.start();
-		end.far.sink.start();
-		end.far.source.start_lossless(guest.reader);
-	}
-
-	/* To the last frame: none is lost. */
-	void finish()
-	{
-		guest.sender.finish();
-		end.far.source.finish();
-		guest.reader.reach(first_source, end.far.source.sent());
-		guest.reader.abandon();
-		end.far.sink.finish();
-		CHECK_EQUAL(end.far.sink.received(), guest.sender.sent());
-	}
-
-	struct End {
-		explicit End(const std::string &name) : tap(name), far(name, first_source) {}
-		Tap tap;
-		FarEnd far;
-	};
-
-	Guest guest;
-	End end;
-};
-
 void queues_pass_frames_on_workers_of_their_own()
 {
-	Busy busy;
+	Lossless busy(device_path);
 	const VhostDevice &device = busy.guest.rig.device;
 	const std::uint32_t rx = add_worker(device), tx = add_worker(device);
 	CHECK_ERRNO(attach_worker(device, rx_queue, rx), 0);
@@ -385,7 +354,7 @@ void queues_pass_frames_on_workers_of_their_own()
 
 void queues_are_handed_to_and_fro_under_traffic_and_lose_nothing()
 {
-	Busy busy;
+	Lossless busy(device_path);
 	const VhostDevice &device = busy.guest.rig.device;
 	const std::uint32_t other = add_worker(device);
 	for (unsigned round = 0; round < 200; ++round) {
@@ -400,7 +369,7 @@ void queues_are_handed_to_and_fro_under_traffic_and_lose_nothing()
 
 void workers_come_and_go_under_traffic()
 {
-	Busy busy;
+	Lossless busy(device_path);
 	const VhostDevice &device = busy.guest.rig.device;
 	for (unsigned round = 0; round < 60; ++round) {
 		const std::uint32_t next = add_worker(device);
@@ -427,7 +396,7 @@ void a_kernel_threads_worker_passes_frames()
 	};
 	Guest guest(device_path, guest_mac, options);
 	CHECK(!is_thread_of_ours(worker_of(getpid())));
-	Busy::End end("vna0");
+	TapEnd end("vna0", first_source);
 	guest.rig.attach(end.tap.fd());
 	guest.start();
 	end.far.start();
@@ -441,7 +410,7 @@ void a_kernel_threads_worker_passes_frames()
 /* An owner with frames under way on three workers, one of them without a queue. */
 void own_workers(const Word &ready)
 {
-	Busy busy;
+	Lossless busy(device_path);
 	if (!oracle) {
 		const VhostDevice &device = busy.guest.rig.device;
 		CHECK_ERRNO(attach_worker(device, tx_queue, add_worker(device)), 0);
@@ -523,7 +492,7 @@ void frames_wait_for_an_owner_that_rests(const std::function<void(pid_t)> &rest,
 	const Word ready, sent;
 	constexpr unsigned frames = 24; /* fewer than it has buffers */
 	/* The wire is ours, and so outlives the rest. */
-	Busy::End end("vna0");
+	TapEnd end("vna0", first_source);
 	ChildProcess owner([&] {
 		Guest guest(device_path);
 		guest.rig.attach(end.tap.fd());

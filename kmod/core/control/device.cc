@@ -16,6 +16,7 @@ Device::Device(vna_env *env, const vna_config &config)
 		memory_.add(q.memory);
 		q.ring().set_memory(&q.memory);
 		q.ring().set_log(&q.log);
+		q.poll = Poll(config.busypoll_us * 1000ull);
 	}
 }
 
@@ -53,6 +54,8 @@ bool Device::work(u32 worker)
 	for (u32 i = 0; i < queue_count; i++) {
 		if (workers_.take(i, worker))
 			run(i, worker);
+		else if (workers_.polls(i, worker))
+			look(i, worker);
 	}
 	return has_work(worker);
 }
@@ -62,9 +65,43 @@ void Device::run(u32 index, u32 worker)
 	QueueLock lock(env_, index);
 	if (!workers_.serves(index, worker))
 		return workers_.mark(index); // handed over: the new one is to look
+	serve(queues_[index], index, true);
+}
+
+// One look at a queue that ran dry, each in a turn of its own: between two the
+// lock is free, others get their turn, and the thread may be stopped or frozen.
+void Device::look(u32 index, u32 worker)
+{
+	QueueLock lock(env_, index);
 	Queue &q = queues_[index];
+	if (!workers_.polls(index, worker))
+		return; // handed over: the new one has been told
+	if (!q.backend || q.ring().error() != RingError::none)
+		return workers_.set_polled(index, false);
+	q.counters.add(Count::polls);
+	const bool wanted = vna_env_relax();
+	bool found = true; // also what a turn is to find out
+	if (const Queue::Turn turn(q); turn.ready())
+		found = q.has_news();
+	const u64 now = vna_env_now();
+	if (!found && !wanted && !q.poll.over(now))
+		return;
+	q.counters.add(Count::poll_hits, found);
+	q.counters.add(Count::poll_ns, q.poll.waited(now));
+	// Even if there is nothing: a turn ends by asking for events, and misses none.
+	serve(q, index, found);
+}
+
+// A queue's turn, with its lock.
+void Device::serve(Queue &q, u32 index, bool may_poll)
+{
+	workers_.set_polled(index, false);
 	if (!q.backend || q.ring().error() != RingError::none)
 		return;
+	const bool watched = q.poll.on() && vna_env_can_poll();
+	const u64 began = watched ? vna_env_now() : 0;
+	q.poll_when_dry = watched && may_poll && q.poll.pays();
+	q.turn_began = q.counters.get(Count::batches);
 	const Queue::Turn turn(q);
 	Outcome outcome = Outcome::stopped;
 	// What a fault of the ring once held up goes first.
@@ -80,6 +117,12 @@ void Device::run(u32 index, u32 worker)
 		q.counters.add(Count::requeues);
 		workers_.mark_own(index);
 	}
+	if (watched && q.found_some()) {
+		q.poll.found(began);
+		if (outcome != Outcome::more)
+			q.poll.dry(vna_env_now());
+	}
+	workers_.set_polled(index, outcome == Outcome::dry);
 }
 
 // The ring broke a rule: this queue rests until it is set up anew.

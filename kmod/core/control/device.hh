@@ -78,6 +78,8 @@ private:
 	long free_worker(const Call &call);
 	long attach_vring_worker(const Call &call);
 	long get_vring_worker(const Call &call);
+	long set_vring_busyloop_timeout(const Call &call);
+	long get_vring_busyloop_timeout(const Call &call);
 	long set_vring_num(const Call &call);
 	long set_vring_addr(const Call &call);
 	long set_vring_base(const Call &call);
@@ -96,6 +98,8 @@ private:
 	void drop_backend(Queue &queue);
 	void release();
 	void run(u32 index, u32 worker);
+	void look(u32 index, u32 worker);
+	void serve(Queue &queue, u32 index, bool may_poll);
 	void stop(Queue &queue, u32 index);
 	void restart(Queue &queue, u32 index);
 	void wait_for_turns();

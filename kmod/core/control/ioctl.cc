@@ -79,6 +79,8 @@ constinit const Device::Command Device::commands[] = {
 	{VNA_VHOST_SET_VRING_ERR, Command::queue, &Device::set_vring_err},
 	{VNA_VHOST_ATTACH_VRING_WORKER, Command::queue, &Device::attach_vring_worker, einval},
 	{VNA_VHOST_GET_VRING_WORKER, Command::queue, &Device::get_vring_worker, einval},
+	{VNA_VHOST_SET_VRING_BUSYLOOP_TIMEOUT, Command::queue, &Device::set_vring_busyloop_timeout},
+	{VNA_VHOST_GET_VRING_BUSYLOOP_TIMEOUT, Command::queue, &Device::get_vring_busyloop_timeout},
 };
 
 long Device::ioctl(u32 number, u64 arg)
@@ -484,6 +486,20 @@ long Device::get_vring_worker(const Call &call)
 	if (error)
 		return error;
 	return copy_out(call.arg, vna_vhost_vring_worker{call.index, worker});
+}
+
+long Device::set_vring_busyloop_timeout(const Call &call)
+{
+	vna_vhost_vring_state state;
+	if (copy_in(state, call.arg))
+		return -efault;
+	call.queue->poll.set_timeout(state.num);
+	return 0;
+}
+
+long Device::get_vring_busyloop_timeout(const Call &call)
+{
+	return copy_out(call.arg, vna_vhost_vring_state{call.index, call.queue->poll.timeout()});
 }
 
 } // namespace vna

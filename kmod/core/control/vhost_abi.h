@@ -107,6 +107,8 @@ struct vna_vhost_features_array {
 #define VNA_VHOST_SET_VRING_KICK VNA_IOW(0x20, struct vna_vhost_vring_file)
 #define VNA_VHOST_SET_VRING_CALL VNA_IOW(0x21, struct vna_vhost_vring_file)
 #define VNA_VHOST_SET_VRING_ERR VNA_IOW(0x22, struct vna_vhost_vring_file)
+#define VNA_VHOST_SET_VRING_BUSYLOOP_TIMEOUT VNA_IOW(0x23, struct vna_vhost_vring_state)
+#define VNA_VHOST_GET_VRING_BUSYLOOP_TIMEOUT VNA_IOW(0x24, struct vna_vhost_vring_state)
 #define VNA_VHOST_SET_BACKEND_FEATURES VNA_IOW(0x25, vna_u64)
 #define VNA_VHOST_GET_BACKEND_FEATURES VNA_IOR(0x26, vna_u64)
 #define VNA_VHOST_NET_SET_BACKEND VNA_IOW(0x30, struct vna_vhost_vring_file)

@@ -54,6 +54,9 @@ long Workers::attach(u32 queue, u32 worker)
 		return 0; // as vhost has it: the queue stays where it is
 	Slot &slot = queues_[queue];
 	slot.worker.store(worker, std::memory_order_seq_cst);
+	// It is looked at, so nobody would tell the new one that there is something.
+	if (slot.polled.load(std::memory_order_relaxed))
+		slot.pending.store(true, std::memory_order_relaxed);
 	// What was marked for the one before is for this one; pairs with mark().
 	if (slot.pending.load(std::memory_order_seq_cst))
 		vna_env_worker_wake(env_, worker);
@@ -73,6 +76,7 @@ void Workers::end()
 	for (Slot &slot : queues_) {
 		slot.worker.store(0, std::memory_order_relaxed);
 		slot.pending.store(false, std::memory_order_relaxed);
+		slot.polled.store(false, std::memory_order_relaxed);
 	}
 }
 
@@ -88,9 +92,10 @@ void Workers::mark(u32 queue)
 
 bool Workers::has_work(u32 worker) const
 {
-	for (const Slot &slot : queues_) {
-		if (slot.pending.load(std::memory_order_acquire) &&
-		    slot.worker.load(std::memory_order_relaxed) == worker)
+	for (u32 i = 0; i < queues_.size(); i++) {
+		if ((queues_[i].pending.load(std::memory_order_acquire) &&
+		     serves(i, worker)) ||
+		    polls(i, worker))
 			return true;
 	}
 	return false;

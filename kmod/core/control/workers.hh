@@ -52,6 +52,17 @@ public:
 	{
 		return queues_[queue].worker.load(std::memory_order_relaxed) == worker;
 	}
+	// Whether it is to look at @queue, which ran dry, over and over: work too, that
+	// it finds before it sleeps.
+	[[nodiscard]] bool polls(u32 queue, u32 worker) const
+	{
+		return queues_[queue].polled.load(std::memory_order_relaxed) &&
+		       serves(queue, worker);
+	}
+	void set_polled(u32 queue, bool polled)
+	{
+		queues_[queue].polled.store(polled, std::memory_order_relaxed);
+	}
 	// As mark(), of a queue that it serves: it looks for work before it sleeps, so
 	// there is no one to wake.
 	void mark_own(u32 queue)
@@ -72,6 +83,7 @@ private:
 	struct Slot {
 		std::atomic<u32> worker{0};
 		std::atomic<bool> pending{false};
+		std::atomic<bool> polled{false}; // written under the queue's lock
 		// Two workers may be at them: not in one cache line.
 		std::array<u8, 56> apart;
 	};

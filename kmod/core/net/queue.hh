@@ -8,6 +8,7 @@
 
 #include "core/base/env.hh"
 #include "core/net/framing.hh"
+#include "core/net/poll.hh"
 #include "core/net/weight.hh"
 #include "core/net/zerocopy.hh"
 #include "core/stats/counters.hh"
@@ -18,6 +19,7 @@ namespace vna {
 // What a run of a queue ends with.
 enum class Outcome : u8 {
 	idle, // an event will tell when there is more
+	dry, // nothing will: look at it
 	more, // the weight is used up, or events may have been missed
 	stopped, // the ring broke a rule: see Virtqueue::error()
 };
@@ -44,6 +46,7 @@ public:
 		framing = Framing();
 		log.set_base(0);
 		logs_buffers = waits = false;
+		poll.reset();
 	}
 
 	// Shows the driver what was completed and interrupts it if it wants that.
@@ -107,6 +110,22 @@ public:
 	// Set while frames wait for buffers: more frames are no news then.  See
 	// Device::event().
 	std::atomic<bool> starved{false};
+
+	// Whether to look for more when it runs dry: only after a turn that found
+	// something, or a driver that kicks for nothing would hold the worker.
+	Poll poll;
+	bool poll_when_dry = false; // for this turn
+	u64 turn_began = 0; // how many fetches had found some
+	[[nodiscard]] bool found_some() const { return counters.get(Count::batches) != turn_began; }
+	[[nodiscard]] bool polls() const { return poll_when_dry && found_some(); }
+	// In a turn: whether a queue that ran dry isn't any more.
+	[[nodiscard]] bool has_news()
+	{
+		// The receive queue waits for buffers only while it has frames.
+		return ring().setup().transmits || next != taken ?
+			       ring().has_news() :
+			       vna_env_backend_has_frames(backend);
+	}
 
 	// Buffers fetched, frames handed over and used buffers shown at a time: 1 …
 	// VNA_MAX_BATCH, fixed for the queue's life.

@@ -160,6 +160,16 @@ void feed(Queue &q)
 	std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
+// Ends a run that took all frames.
+Outcome idle(Queue &q, const Hand &hand)
+{
+	const Outcome outcome = end(q, hand, Outcome::idle);
+	if (outcome != Outcome::idle || !q.polls())
+		return outcome;
+	q.starved.store(true, std::memory_order_relaxed); // who looks need not be told
+	return Outcome::dry;
+}
+
 void drop(Queue &q, Count reason)
 {
 	q.counters.add(reason);
@@ -185,7 +195,7 @@ Outcome receive(Queue &q)
 			q.next = 0;
 			q.taken = vna_env_backend_consume(q.backend, q.lens.data(), q.batch_limit);
 			if (!q.taken)
-				return end(q, hand, Outcome::idle);
+				return idle(q, hand);
 		}
 		const Gathered gathered = gather_all(q, hand);
 		if (!deliver(q, hand))
@@ -211,6 +221,8 @@ Outcome receive(Queue &q)
 			if (!q.flush())
 				return Outcome::stopped;
 			q.starved.store(true, std::memory_order_relaxed);
+			if (q.polls())
+				return Outcome::dry;
 			if (!ring.enable_notify()) {
 				q.counters.add(Count::no_buffers);
 				return ring.error() == RingError::none ? Outcome::idle :

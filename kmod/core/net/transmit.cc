@@ -220,6 +220,8 @@ Outcome serve(Queue &q)
 				return Outcome::stopped;
 			if (ring.parked())
 				return Outcome::idle;
+			if (q.polls())
+				return Outcome::dry;
 			if (!ring.enable_notify())
 				return ring.error() == RingError::none ? Outcome::idle :
 									 Outcome::stopped;

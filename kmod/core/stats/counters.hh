@@ -37,6 +37,9 @@ namespace vna {
 	X(copied_pages, "frames that were copied as they lay in too many pages")                   \
 	X(copied_limit, "frames that were copied as the owner may lock no more memory")            \
 	X(copied_fault, "frames that were copied as their memory cannot be referred to")           \
+	X(polls, "looks at the queue when it had run dry, instead of waiting for an event")        \
+	X(poll_hits, "times that such a look found something")                                     \
+	X(poll_ns, "nanoseconds between running dry and the end of those looks")                   \
 	X(ring_errors, "times the ring broke a rule and the queue stopped")
 
 enum class Count : u8 {

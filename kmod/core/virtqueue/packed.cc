@@ -328,6 +328,13 @@ bool PackedQueue::enable_notify()
 	return (flags & available_mask) == seen_.available();
 }
 
+bool PackedQueue::has_news()
+{
+	u16 flags;
+	return get_u16(&flags, slot(seen_.index) + desc_flags) ||
+	       (flags & available_mask) == seen_.available();
+}
+
 void PackedQueue::disable_notify()
 {
 	(void)set_device_event(event_f_disable);

@@ -18,6 +18,7 @@ public:
 	[[nodiscard]] bool publish() override;
 	[[nodiscard]] bool should_signal() override;
 	[[nodiscard]] bool enable_notify() override;
+	[[nodiscard]] bool has_news() override;
 	void disable_notify() override;
 
 	// Bits 0-14 and 15: index and wrap counter of the next descriptor to fetch;

@@ -331,6 +331,12 @@ bool SplitQueue::enable_notify()
 	return index != avail_;
 }
 
+bool SplitQueue::has_news()
+{
+	u16 index;
+	return get_u16(&index, at_.driver + avail_idx) || index != avail_;
+}
+
 void SplitQueue::disable_notify()
 {
 	// With the event index an old wish fades by itself, and flags must be 0

@@ -19,6 +19,7 @@ public:
 	[[nodiscard]] bool publish() override;
 	[[nodiscard]] bool should_signal() override;
 	[[nodiscard]] bool enable_notify() override;
+	[[nodiscard]] bool has_news() override;
 	void disable_notify() override;
 
 	// The available index (2.7.6).

@@ -109,6 +109,9 @@ public:
 	// the driver has made buffers available since fetch() last looked: it may not
 	// notify of those.  On an error false, as no wait is worth while.
 	[[nodiscard]] virtual bool enable_notify() = 0;
+	// Whether that is so, with nothing asked for: true also where the ring cannot be
+	// read, as fetch() will tell.
+	[[nodiscard]] virtual bool has_news() = 0;
 	// Says that notifications are not needed.
 	virtual void disable_notify() = 0;
 

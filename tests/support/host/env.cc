@@ -4,6 +4,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "host/handles.hh"
 
@@ -127,6 +128,38 @@ struct Hooks {
 			trap("worker %u is woken", worker);
 		k.wakes++;
 		k.woken_ |= k.workers_ & 1u << worker;
+	}
+
+	static int relax(FakeKernel &k)
+	{
+		k.in_worker("relax");
+		k.clock += k.relax_ns;
+		decltype(k.before_look) later;
+		std::function<void()> now;
+		for (auto &[n, hook] : k.before_look) {
+			if (n == 1)
+				now = std::move(hook);
+			else
+				later[n - 1] = std::move(hook);
+		}
+		k.before_look = std::move(later);
+		if (now)
+			now();
+		return k.wanted;
+	}
+
+	static vna_u64 now(FakeKernel &k)
+	{
+		k.in_worker("now");
+		if (auto hook = std::exchange(k.at_clock, nullptr))
+			hook();
+		return k.clock;
+	}
+
+	static int can_poll(FakeKernel &k)
+	{
+		k.in_worker("can_poll");
+		return k.can_poll;
 	}
 
 	// The file behind @fd if it is an eventfd, or an error.
@@ -371,6 +404,21 @@ void vna_env_worker_wake(vna_env *env, vna_u32 worker)
 	Hooks::worker_wake(env->kernel, worker);
 }
 
+int vna_env_can_poll()
+{
+	return Hooks::can_poll(vna::host::FakeKernel::current());
+}
+
+vna_u64 vna_env_now()
+{
+	return Hooks::now(vna::host::FakeKernel::current());
+}
+
+int vna_env_relax()
+{
+	return Hooks::relax(vna::host::FakeKernel::current());
+}
+
 int vna_env_eventfd_open(vna_s32 fd, vna_eventfd **out)
 {
 	return Hooks::eventfd_open(vna::host::FakeKernel::current(), fd, out);
@@ -424,6 +472,11 @@ void vna_env_backend_close(vna_backend *backend)
 vna_u32 vna_env_backend_consume(vna_backend *backend, vna_u32 *lens, vna_u32 max)
 {
 	return Hooks::working(backend, "consume").consume(lens, max);
+}
+
+int vna_env_backend_has_frames(vna_backend *backend)
+{
+	return Hooks::working(backend, "has_frames").has_frames();
 }
 
 vna_u32 vna_env_backend_receive(vna_backend *backend, vna_rx_frame *frames, vna_u32 n)

@@ -128,6 +128,12 @@ void vna_backend::detach()
 	}
 }
 
+bool vna_backend::has_frames() const
+{
+	check_locked("has_frames");
+	return !file.waiting.empty();
+}
+
 vna_u32 vna_backend::consume(vna_u32 *lens, vna_u32 max)
 {
 	check_locked("consume");

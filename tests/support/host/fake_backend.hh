@@ -112,6 +112,7 @@ struct vna_backend {
 	int attach();
 	void detach();
 	vna_u32 consume(vna_u32 *lens, vna_u32 max);
+	[[nodiscard]] bool has_frames() const;
 	vna_u32 receive(vna_rx_frame *frames, vna_u32 n);
 	vna_s32 receive(const vna_rx_frame &frame);
 	void free(vna_u32 n);

@@ -61,6 +61,15 @@ public:
 	unsigned wakes = 0;
 	[[nodiscard]] bool woken() const { return woken_; }
 	[[nodiscard]] bool woken(vna_u32 worker) const { return woken_ >> worker & 1; }
+	// Waiting by looking: what a look takes, whether others want the processor, and what
+	// happens before the n-th look from now on (1: the next).
+	vna_u64 clock = 1;
+	vna_u64 relax_ns = 1000;
+	bool can_poll = true;
+	bool wanted = false;
+	std::map<unsigned, std::function<void()>> before_look;
+	std::function<void()> at_clock; // once, at the next look at the clock
+
 	// Runs @hook once, at the next taking of the lock of @queue, before it is had.
 	void before_lock(vna_u32 queue, std::function<void()> hook)
 	{

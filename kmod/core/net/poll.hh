@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Whether a queue that ran dry is looked at for a while, which saves the kick or
+// the frame's event and the worker's wake-up, or is to be told of.
+#pragma once
+
+#include "core/base/types.hh"
+
+namespace vna {
+
+// Times are in nanoseconds, by a clock that never shows 0.
+class Poll {
+public:
+	// What the adaptive mode may spend on each wait: 0 switches it off.
+	explicit Poll(u64 limit = 0) : limit_(limit) { reset(); }
+
+	// VHOST_SET_VRING_BUSYLOOP_TIMEOUT: looks for so long each time, in
+	// microseconds; 0: as long as it pays.
+	void set_timeout(u32 us) { timeout_ = us; }
+	[[nodiscard]] u32 timeout() const { return timeout_; }
+
+	// Whether there is anything to decide, and so times to note.
+	[[nodiscard]] bool on() const { return timeout_ || limit_; }
+	// Whether the next wait is expected to be worth its time.
+	[[nodiscard]] bool pays() const { return timeout_ || gap_ < limit_; }
+
+	// The queue ran dry.
+	void dry(u64 now) { since_ = now; }
+	// It has something again, or had it when it ran last.
+	void found(u64 now);
+	// Since when it is dry.
+	[[nodiscard]] u64 waited(u64 now) const { return since_ && now > since_ ? now - since_ : 0; }
+	[[nodiscard]] bool over(u64 now) const { return waited(now) >= budget(); }
+
+	// As it was made.
+	void reset();
+
+private:
+	// A wait counts as at most so many limits: one that long is enough to stop
+	// looking, and a few short ones to begin again.
+	static constexpr u64 longest = 8;
+	static constexpr u64 weight = 8; // of the past, less one, against the last wait
+
+	[[nodiscard]] u64 budget() const { return timeout_ ? timeout_ * 1000ull : limit_; }
+
+	u64 limit_;
+	u32 timeout_ = 0;
+	u64 gap_ = 0; // moving average of how long the queue stays dry
+	u64 since_ = 0; // 0: it is not
+};
+
+} // namespace vna
