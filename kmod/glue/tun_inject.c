@@ -26,6 +26,12 @@
 /* What lies in one piece of a frame that does not as a whole. */
 #define LINEAR_BYTES 256
 
+/* Any header that a frame may have; what tun knows of tunnels is behind the first. */
+union header {
+	struct virtio_net_hdr hdr;
+	u8 bytes[VNA_NET_HEADER_MAX];
+};
+
 static bool is_transport(u8 protocol)
 {
 	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
@@ -120,7 +126,7 @@ static void leave(void)
 }
 
 /* NULL, and the fragment is free, for want of memory. */
-static struct sk_buff *build(const struct vna_tun_fragment *fragment)
+static struct sk_buff *build(const struct vna_tun_fragment *fragment, u32 pad)
 {
 	const struct vna_tx_frame *frame = fragment->source;
 	struct sk_buff *skb = napi_build_skb(fragment->start, fragment->size);
@@ -130,7 +136,7 @@ static struct sk_buff *build(const struct vna_tun_fragment *fragment)
 		page_frag_free(fragment->start);
 		return NULL;
 	}
-	skb_reserve(skb, fragment->pad);
+	skb_reserve(skb, pad);
 	__skb_put(skb, frame->len - frame->header);
 	if (!frame->header)
 		return skb;
@@ -152,7 +158,7 @@ bool vna_tun_inject(struct vna_tun_batch *batch, const struct socket *sock,
 		return false;
 	for (i = 0; i < batch->count; i++) {
 		struct vna_tx_frame *frame = batch->fragments[i].source;
-		struct sk_buff *skb = build(&batch->fragments[i]);
+		struct sk_buff *skb = build(&batch->fragments[i], batch->pad);
 
 		frame->result = skb ? frame->len : -ENOMEM;
 		if (unlikely(!skb))
@@ -180,8 +186,7 @@ static bool lengths_ok(const struct virtio_net_hdr *header, u32 len)
 }
 
 /* An skb that @frame was copied to, and its header; NULL if that is not to be. */
-static struct sk_buff *copy(const struct vna_tx_frame *frame,
-			    struct virtio_net_hdr_mrg_rxbuf *header)
+static struct sk_buff *copy(const struct vna_tx_frame *frame, union header *header)
 {
 	const u32 len = frame->len - frame->header, linear = min_t(u32, len, LINEAR_BYTES);
 	struct iov_iter iter;
@@ -191,7 +196,8 @@ static struct sk_buff *copy(const struct vna_tx_frame *frame,
 	/* abi_check.c: the layout is struct iovec's. */
 	iov_iter_init(&iter, ITER_SOURCE, (const struct iovec *)frame->segs, frame->nsegs,
 		      frame->len);
-	if (copy_from_iter(header, frame->header, &iter) != frame->header ||
+	if (WARN_ON_ONCE(frame->header > sizeof(*header)) ||
+	    copy_from_iter(header, frame->header, &iter) != frame->header ||
 	    !lengths_ok(&header->hdr, len))
 		return NULL;
 	skb = alloc_skb_with_frags(NET_SKB_PAD + NET_IP_ALIGN + linear, len - linear,
@@ -211,8 +217,8 @@ static struct sk_buff *copy(const struct vna_tx_frame *frame,
 bool vna_tun_inject_one(struct vna_tx_frame *frame, const struct socket *sock,
 			struct vna_netdev *netdev)
 {
-	struct virtio_net_hdr_mrg_rxbuf header = {};
 	struct net_device *dev;
+	union header header = {};
 	struct sk_buff *skb;
 
 	/* Not for nothing; enter() asks for good. */
