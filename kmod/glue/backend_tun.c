@@ -180,13 +180,13 @@ static void flush(struct tun_backend *tun)
 static u32 tun_send(struct vna_backend *backend, struct vna_tx_frame *frames, u32 n)
 {
 	struct tun_backend *tun = to_tun(backend);
-	bool unlimited = vna_tun_batch_possible(backend->sock);
+	bool unlimited = vna_tun_batch_begin(&tun->batch, backend->sock);
 	u32 i;
 
 	for (i = 0; i < n; i++) {
 		if (tun->batch.count == VNA_MAX_BATCH)
 			flush(tun);
-		if (unlimited && vna_tun_batch_add(&tun->batch, backend->sock, &frames[i]))
+		if (unlimited && vna_tun_batch_add(&tun->batch, &frames[i]))
 			continue;
 		flush(tun);
 		if (unlimited && vna_tun_inject_one(&frames[i], backend->sock, &tun->netdev))

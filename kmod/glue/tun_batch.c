@@ -14,10 +14,55 @@
 /* Headers of tunnels that tun may look for are 24 bytes: what is not ours is 0. */
 #define HEADER_ROOM 32
 
-bool vna_tun_batch_possible(const struct socket *sock)
+/* No fragment is shorter than what comes behind its frame. */
+#define SMALLEST_FRAGMENT SKB_DATA_ALIGN(sizeof(struct skb_shared_info))
+
+bool vna_tun_batch_begin(struct vna_tun_batch *batch, const struct socket *sock)
 {
+	/* An XDP program on the device may want to put something in front. */
+	unsigned int headroom = sock_flag(sock->sk, SOCK_XDP) ? XDP_PACKET_HEADROOM : 0;
+
+	batch->pad = SKB_DATA_ALIGN(NET_SKB_PAD + NET_IP_ALIGN + headroom + HEADER_ROOM);
 	/* Frames in a batch are not charged to the socket. */
 	return READ_ONCE(sock->sk->sk_sndbuf) == INT_MAX;
+}
+
+/* Gives back the references that no fragment took; after others it may be the last. */
+static void drop_room(struct vna_tun_batch *batch)
+{
+	if (!batch->room_refs)
+		return;
+	page_ref_sub(batch->room_page, batch->room_refs - 1);
+	put_page(batch->room_page);
+	batch->room_refs = 0;
+	batch->room_bytes = 0;
+}
+
+/*
+ * A fragment with a reference of its own.  They are cut from pieces as long as any
+ * may be, so that the cache is asked, and references are taken, once for several.
+ */
+static void *take(struct vna_tun_batch *batch, u32 size)
+{
+	void *start;
+
+	if (size > batch->room_bytes) {
+		drop_room(batch);
+		start = page_frag_alloc(&batch->cache, PAGE_SIZE, GFP_KERNEL | __GFP_NOWARN);
+		if (!start)
+			return NULL;
+		batch->room_page = virt_to_head_page(start);
+		batch->room = start;
+		batch->room_bytes = PAGE_SIZE;
+		batch->room_refs = PAGE_SIZE / SMALLEST_FRAGMENT + 1;
+		page_ref_add(batch->room_page, batch->room_refs - 1);
+	}
+	start = batch->room;
+	/* One reference stays, for the page to be there. */
+	batch->room += size;
+	batch->room_bytes -= size;
+	batch->room_refs--;
+	return start;
 }
 
 static bool copy_segments(void *to, const struct vna_tx_frame *frame)
@@ -54,13 +99,9 @@ static bool plain(const struct virtio_net_hdr *header, u32 len)
 	return checked <= len;
 }
 
-bool vna_tun_batch_add(struct vna_tun_batch *batch, const struct socket *sock,
-		       struct vna_tx_frame *frame)
+bool vna_tun_batch_add(struct vna_tun_batch *batch, struct vna_tx_frame *frame)
 {
-	/* An XDP program on the device may want to put something in front. */
-	unsigned int headroom = sock_flag(sock->sk, SOCK_XDP) ? XDP_PACKET_HEADROOM : 0;
-	unsigned int pad = SKB_DATA_ALIGN(NET_SKB_PAD + NET_IP_ALIGN + headroom + HEADER_ROOM);
-	u32 len = frame->len - frame->header;
+	u32 pad = batch->pad, len = frame->len - frame->header;
 	unsigned int size = SKB_DATA_ALIGN(pad + len) +
 			    SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
 	void *start, *header;
@@ -68,7 +109,7 @@ bool vna_tun_batch_add(struct vna_tun_batch *batch, const struct socket *sock,
 	if (size > PAGE_SIZE)
 		return false;
 	/* Sizes are multiples of a cache line, and so are their places in the page. */
-	start = page_frag_alloc(&batch->cache, size, GFP_KERNEL | __GFP_NOWARN);
+	start = take(batch, size);
 	if (!start)
 		return false;
 
@@ -83,7 +124,7 @@ bool vna_tun_batch_add(struct vna_tun_batch *batch, const struct socket *sock,
 		page_frag_free(start);
 		return false;
 	}
-	batch->fragments[batch->count++] = (struct vna_tun_fragment){start, size, pad, frame};
+	batch->fragments[batch->count++] = (struct vna_tun_fragment){start, size, frame};
 	return true;
 }
 
@@ -99,7 +140,7 @@ static void make_message(struct vna_tun_batch *batch)
 		void *header = vna_compat_tun_header(fragment->start, fragment->size);
 
 		xdp_init_buff(xdp, fragment->size, NULL);
-		xdp_prepare_buff(xdp, fragment->start, fragment->pad, frame->len - frame->header,
+		xdp_prepare_buff(xdp, fragment->start, batch->pad, frame->len - frame->header,
 				 true);
 		memset(header, 0, HEADER_ROOM - sizeof(int));
 		memcpy(header, xdp->data - frame->header, frame->header);
@@ -136,5 +177,6 @@ void vna_tun_batch_send(struct vna_tun_batch *batch, struct socket *sock)
 
 void vna_tun_batch_release(struct vna_tun_batch *batch)
 {
+	drop_room(batch);
 	vna_compat_page_frag_cache_drain(&batch->cache);
 }

@@ -17,25 +17,33 @@
 struct vna_tun_fragment {
 	void *start;
 	u32 size; /* bytes */
-	u32 pad; /* bytes in front of the frame */
 	struct vna_tx_frame *source; /* what was copied there */
 };
 
 struct vna_tun_batch {
 	struct page_frag_cache cache;
+	/* What is left of the last piece of it, and references to its page. */
+	struct page *room_page;
+	void *room;
+	u32 room_bytes;
+	u32 room_refs;
+
+	u32 pad; /* bytes in front of each frame */
 	unsigned int count;
 	struct vna_tun_fragment fragments[VNA_MAX_BATCH];
 	struct xdp_buff frames[VNA_MAX_BATCH]; /* the same as tun wants it said */
 };
 
-/* Whether @sock takes frames without an account of what is in flight. */
-bool vna_tun_batch_possible(const struct socket *sock);
+/*
+ * Before the first frame.  Whether @sock takes frames without an account of what
+ * is in flight: no other may go to a batch.
+ */
+bool vna_tun_batch_begin(struct vna_tun_batch *batch, const struct socket *sock);
 /*
  * Copies @frame to the end of the batch, which is not full.  False: it has to
  * go on its own, after the batch; its result says otherwise where it is lost.
  */
-bool vna_tun_batch_add(struct vna_tun_batch *batch, const struct socket *sock,
-		       struct vna_tx_frame *frame);
+bool vna_tun_batch_add(struct vna_tun_batch *batch, struct vna_tx_frame *frame);
 /* Sends what there is, at least one, as one message (TUN_MSG_PTR). */
 void vna_tun_batch_send(struct vna_tun_batch *batch, struct socket *sock);
 void vna_tun_batch_release(struct vna_tun_batch *batch);

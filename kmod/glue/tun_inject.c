@@ -28,6 +28,11 @@
 
 /* VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4 and _IPV6, where headers know them: tun's. */
 #define GSO_UDP_TUNNEL 0x60
+/* Any header that a frame may have; what tun knows of tunnels is behind the first. */
+union header {
+	struct virtio_net_hdr hdr;
+	u8 bytes[VNA_NET_HEADER_MAX];
+};
 
 static bool is_transport(u8 protocol)
 {
@@ -123,7 +128,7 @@ static void leave(void)
 }
 
 /* NULL, and the fragment is free, for want of memory. */
-static struct sk_buff *build(const struct vna_tun_fragment *fragment)
+static struct sk_buff *build(const struct vna_tun_fragment *fragment, u32 pad)
 {
 	const struct vna_tx_frame *frame = fragment->source;
 	struct sk_buff *skb = napi_build_skb(fragment->start, fragment->size);
@@ -133,7 +138,7 @@ static struct sk_buff *build(const struct vna_tun_fragment *fragment)
 		page_frag_free(fragment->start);
 		return NULL;
 	}
-	skb_reserve(skb, fragment->pad);
+	skb_reserve(skb, pad);
 	__skb_put(skb, frame->len - frame->header);
 	if (!frame->header)
 		return skb;
@@ -155,7 +160,7 @@ bool vna_tun_inject(struct vna_tun_batch *batch, const struct socket *sock,
 		return false;
 	for (i = 0; i < batch->count; i++) {
 		struct vna_tx_frame *frame = batch->fragments[i].source;
-		struct sk_buff *skb = build(&batch->fragments[i]);
+		struct sk_buff *skb = build(&batch->fragments[i], batch->pad);
 
 		frame->result = skb ? frame->len : -ENOMEM;
 		if (unlikely(!skb))
@@ -182,12 +187,6 @@ static bool lengths_ok(const struct virtio_net_hdr *header, u32 len)
 	return headers <= len && (!headers || headers >= ETH_HLEN);
 }
 
-/* As long as any header; what is behind the first fields is only tun's business. */
-union header {
-	struct virtio_net_hdr hdr;
-	u8 bytes[VNA_NET_HEADER_MAX];
-};
-
 /* An skb that @frame was copied to, and its header; NULL if that is not to be. */
 static struct sk_buff *copy(const struct vna_tx_frame *frame, union header *header)
 {
@@ -199,7 +198,8 @@ static struct sk_buff *copy(const struct vna_tx_frame *frame, union header *head
 	/* abi_check.c: the layout is struct iovec's. */
 	iov_iter_init(&iter, ITER_SOURCE, (const struct iovec *)frame->segs, frame->nsegs,
 		      frame->len);
-	if (copy_from_iter(header->bytes, frame->header, &iter) != frame->header ||
+	if (WARN_ON_ONCE(frame->header > sizeof(*header)) ||
+	    copy_from_iter(header->bytes, frame->header, &iter) != frame->header ||
 	    header->hdr.gso_type & GSO_UDP_TUNNEL || !lengths_ok(&header->hdr, len))
 		return NULL;
 	skb = alloc_skb_with_frags(NET_SKB_PAD + NET_IP_ALIGN + linear, len - linear,
@@ -219,8 +219,8 @@ static struct sk_buff *copy(const struct vna_tx_frame *frame, union header *head
 bool vna_tun_inject_one(struct vna_tx_frame *frame, const struct socket *sock,
 			struct vna_netdev *netdev)
 {
-	union header header = {};
 	struct net_device *dev;
+	union header header = {};
 	struct sk_buff *skb;
 
 	/* Not for nothing; enter() asks for good. */

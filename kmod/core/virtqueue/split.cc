@@ -90,9 +90,11 @@ u32 SplitQueue::fetch(BufferBatch &batch, u32 max)
 		}
 		for (u32 i = 0; i < n && error == RingError::none;) {
 			const auto heads = std::span(heads_).subspan(i, n - i);
+			if (!table_.holds(heads[0]))
+				error = bring(heads, batch);
 			u32 served = is_single(heads[0]) ? singles(heads, batch) : 0;
-			if (!served) {
-				error = next(heads, batch);
+			if (!served && error == RingError::none) {
+				error = chain(heads[0], batch);
 				served = error == RingError::none;
 			}
 			last_avail_ += static_cast<u16>(served);
@@ -137,7 +139,7 @@ RingError SplitQueue::copy_ahead(std::span<const u16> heads)
 
 // Turns as many of @heads into buffers as are what most are: one descriptor, at
 // hand, in the region that was found last.  Returns how many; what is wrong with
-// the next one, if anything is, next() tells.
+// the next one, if anything is, chain() tells.
 u32 SplitQueue::singles(std::span<const u16> heads, BufferBatch &batch)
 {
 	BufferBatch::Singles out(batch);
@@ -156,24 +158,21 @@ u32 SplitQueue::singles(std::span<const u16> heads, BufferBatch &batch)
 	return i;
 }
 
-// Turns the first of @heads into a buffer, whatever it is.
-RingError SplitQueue::next(std::span<const u16> heads, BufferBatch &batch)
+// Has table_ hold the descriptor of the first of @heads.
+RingError SplitQueue::bring(std::span<const u16> heads, const BufferBatch &batch)
 {
 	if (heads[0] >= size())
 		return RingError::head_out_of_ring;
-	if (batch.full())
+	if (batch.full()) // to no avail then
 		return RingError::too_many_segments;
-	if (!table_.holds(heads[0])) {
-		const RingError error = copy_ahead(heads);
-		if (error != RingError::none)
-			return error;
-	}
-	return chain(heads[0], batch);
+	return copy_ahead(heads);
 }
 
 // Turns the chain at @head, whose first descriptor table_ holds, into a buffer.
 RingError SplitQueue::chain(u16 head, BufferBatch &batch)
 {
+	if (batch.full())
+		return RingError::too_many_segments;
 	ChainBuilder builder(batch.room());
 	u32 at = head;
 	for (u32 walked = 1;; walked++) {

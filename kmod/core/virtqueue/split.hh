@@ -65,7 +65,7 @@ private:
 		       !(table_[head].flags & (desc_f_indirect | desc_f_next));
 	}
 	[[nodiscard]] u32 singles(std::span<const u16> heads, BufferBatch &batch);
-	[[nodiscard]] RingError next(std::span<const u16> heads, BufferBatch &batch);
+	[[nodiscard]] RingError bring(std::span<const u16> heads, const BufferBatch &batch);
 	[[nodiscard]] RingError chain(u16 head, BufferBatch &batch);
 	[[nodiscard]] RingError indirect(const SplitDescriptor &ref, ChainBuilder builder, u16 head,
 					 u32 walked, BufferBatch &batch);

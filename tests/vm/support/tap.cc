@@ -35,13 +35,18 @@ Tap::Tap(const std::string &name, const TapOptions &options)
     : fd_(open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK)), name_(name)
 {
 	CHECK(fd_.get() >= 0, "/dev/net/tun: %s", std::strerror(errno));
-	set_interface(fd_.get(), name, options);
+	make_again(options);
+}
+
+void Tap::make_again(const TapOptions &options) const
+{
+	set_interface(fd_.get(), name_, options);
 	if (options.header)
 		set_header_size(options.header_size);
-	disable_ipv6(name);
+	disable_ipv6(name_);
 	if (options.mtu)
-		set_mtu(name, options.mtu);
-	set_up(name);
+		set_mtu(name_, options.mtu);
+	set_up(name_);
 }
 
 Tap Tap::of_macvtap(const std::string &name, const TapOptions &options)

@@ -31,6 +31,8 @@ public:
 	int fd() const { return fd_.get(); }
 	const std::string &name() const { return name_; }
 
+	/* Makes the interface anew, for the same descriptor, after it was deleted. */
+	void make_again(const TapOptions &options = {}) const;
 	/* Change the header's size; both ends of a queue must agree. */
 	void set_header_size(unsigned size) const;
 	/* Detach this queue from its interface and attach it again. Needs multi_queue. */
