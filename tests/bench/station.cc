@@ -191,4 +191,98 @@ Cost Station::round()
 	return cost;
 }
 
+unsigned Station::collect_all()
+{
+	const std::uint64_t len = load_.way == Way::rx ? chain_length(chains_[0]) : 0;
+	unsigned count = 0;
+	while (const auto used = queue().ring().collect()) {
+		CHECK(used->token != driver::no_token && used->len == len, "not what was offered");
+		++count;
+	}
+	return count;
+}
+
+/* Asks to be told of the last of that many; looks for them alone otherwise. */
+void Station::wait_for_used(unsigned count, Wait wait)
+{
+	driver::DriverRing &ring = queue().ring();
+	if (wait == Wait::look) {
+		const auto deadline = std::chrono::steady_clock::now() + patience;
+		for (unsigned looks = 1; !ring.has_used(); ++looks) {
+			_mm_pause();
+			CHECK(looks % 65536 || std::chrono::steady_clock::now() < deadline,
+			      "nothing is used");
+		}
+	} else {
+		queue().take_calls();
+		if (ring.enable_notifications(count))
+			CHECK(queue().wait_call(), "no interrupt");
+	}
+}
+
+void Station::offer(unsigned count)
+{
+	for (unsigned i = 0; i < count; ++i)
+		CHECK(queue().ring().add(chains_[i % load_.batch], {.indirect = load_.indirect}));
+	queue().publish();
+}
+
+Rate Station::run(std::chrono::milliseconds time, Wait wait)
+{
+	using clock = std::chrono::steady_clock;
+	const bool tx = load_.way == Way::tx;
+	const unsigned batch = load_.batch, depth = batch == 1 ? 1 : 3 * batch;
+	settle();
+	queue().ring().disable_notifications();
+	/* The receive ring is full of buffers, as a guest's is; on their way are frames. */
+	if (!tx)
+		offer(3 * slots);
+	const std::uint64_t arrived_before = tx ? arrived() : 0;
+	const std::uint64_t worker = clock_.nanoseconds();
+	const auto start = clock::now();
+	std::uint64_t packets = 0;
+	unsigned pending = 0;
+	for (bool more = true; more || pending;) {
+		for (; more && pending + batch <= depth; pending += batch) {
+			if (tx)
+				offer(batch);
+			else
+				send();
+		}
+		wait_for_used(std::min(batch, pending), wait);
+		const unsigned used = collect_all();
+		if (!tx)
+			offer(used);
+		pending -= used;
+		packets += used;
+		more = clock::now() - start < time;
+	}
+	const std::chrono::duration<double> took = clock::now() - start;
+	settle();
+	const auto ran = static_cast<double>(clock_.nanoseconds() - worker);
+	if (tx)
+		CHECK_EQUAL(arrived() - arrived_before, packets);
+	/* Each buffer is used before the next load. */
+	for (unsigned left = tx ? 0 : 3 * slots; left;) {
+		send();
+		for (unsigned i = batch; i;) {
+			wait_for_used(i, Wait::look);
+			const unsigned used = collect_all();
+			i -= used;
+			left -= used;
+		}
+	}
+	const auto count = static_cast<double>(packets);
+	return {count / took.count(), ran / count};
+}
+
+std::uint64_t Station::idle(std::chrono::milliseconds time)
+{
+	/* Whatever is polled for is given up by then. */
+	std::this_thread::sleep_for(std::chrono::milliseconds(100));
+	const std::uint64_t before = clock_.nanoseconds();
+	std::this_thread::sleep_for(time);
+	return clock_.nanoseconds() - before;
+}
+
 } /* namespace vna::bench */

@@ -17,6 +17,7 @@
 #include "support/tap.hh"
 #include "worker_clock.hh"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -39,6 +40,14 @@ struct Cost {
 	std::uint64_t worker; /* what the workers ran, until they slept again, ns */
 };
 
+/* How the driver learns that a buffer was used. */
+enum class Wait { interrupt, look };
+
+struct Rate {
+	double packets;	    /* a second */
+	double worker;	    /* what the workers ran for each, ns */
+};
+
 class Station
 {
 public:
@@ -51,6 +60,15 @@ public:
 	void prepare(const Load &load);
 	/* One batch: made available at once, kicked, and all used at the interrupt. */
 	Cost round();
+	/*
+	 * For that long, batch after batch of the same load: one packet at a time, the next when
+	 * the last was used, or as many as three batches on their way.
+	 */
+	Rate run(std::chrono::milliseconds time, Wait wait);
+	/* What the workers ran in a time without traffic, ns. */
+	std::uint64_t idle(std::chrono::milliseconds time);
+
+	void pin(unsigned cpu) const { clock_.pin(cpu); }
 
 private:
 	static constexpr unsigned slots = 64;
@@ -62,6 +80,9 @@ private:
 	vm::Queue &queue() { return load_.way == Way::tx ? rig_.tx : rig_.rx; }
 	std::uint64_t arrived() const;
 	void send();
+	void offer(unsigned count);
+	unsigned collect_all();
+	void wait_for_used(unsigned count, Wait wait);
 	void check_received(unsigned slot, std::uint32_t len);
 	driver::Gpa slot(unsigned number) const { return buffers_ + number * slot_bytes; }
 

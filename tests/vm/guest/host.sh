@@ -10,7 +10,8 @@
 #      tap ------------ DEVICE (vhost=on) ----------- rings
 #
 # A NIC is written as mrg_rxbuf, event_idx and indirect_desc in three digits, then P for one with packed rings or L for
-# a legacy (disable-modern=on) one, then :MB where its TCP transfers are to differ in size from the others'.
+# a legacy (disable-modern=on) one, then :MB where its TCP transfers are to differ in size from the others', or
+# @DEVICE where another device is to serve it.
 
 device=/dev/vhost-net-alt
 nics=0
@@ -45,6 +46,13 @@ is_packed() { # SPEC
 	case $1 in
 	???P*) ;;
 	*) false ;;
+	esac
+}
+
+device_of() { # SPEC
+	case $1 in
+	*@*) echo "${1#*@}" ;;
+	*) echo "$device" ;;
 	esac
 }
 
@@ -102,8 +110,8 @@ start_guest() { # SPEC...
 	# A NIC without mrg_rxbuf has 17 MB of buffers, 64 KB each.
 	(
 		i=0
-		while [ $i -lt "$nics" ]; do
-			eval "exec $((i + 3))<>\"\$device\"" || exit
+		for spec; do
+			eval "exec $((i + 3))<>\"\$(device_of \"\$spec\")\"" || exit
 			i=$((i + 1))
 		done
 		# shellcheck disable=SC2086 # a list of words

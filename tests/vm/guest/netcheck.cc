@@ -7,6 +7,8 @@
 //   receives it netcheck receive HOST BYTES SEED       the agent sends a stream, this side receives
 //   it netcheck udp HOST COUNT SEED           COUNT datagrams of varied sizes, each answered
 //   netcheck speed                         how fast this machine makes and hashes a stream
+//   netcheck pour|draw HOST BYTES          how fast zeros go to the agent, or come from it
+//   netcheck rr HOST COUNT                 COUNT times one byte and its answer, one after the other
 //
 // -t SECONDS before the command: give up, and fail, after that long.
 //
@@ -189,7 +191,7 @@ bool read_all(int fd, std::span<unsigned char> data)
 }
 
 // What a client asks of the agent, in network order.
-enum class operation : std::uint32_t { receive = 1, send = 2 };
+enum class operation : std::uint32_t { receive = 1, send = 2, swallow = 3, pour = 4, echo = 5 };
 
 struct request {
 	operation op;
@@ -226,7 +228,7 @@ request_wire pack(const request &r)
 std::optional<request> unpack(const request_wire &wire)
 {
 	const auto op = static_cast<operation>(take(&wire[4], 4));
-	if (take(&wire[0], 4) != magic || (op != operation::receive && op != operation::send))
+	if (take(&wire[0], 4) != magic || op < operation::receive || op > operation::echo)
 		return std::nullopt;
 	return request{op, take(&wire[8], 8), take(&wire[16], 8)};
 }
@@ -392,6 +394,72 @@ int run_receive(const char *host, std::uint64_t bytes, std::uint64_t seed)
 	return 0;
 }
 
+// Zeros, of which only the number counts: neither end spends time on them.
+void pour(int fd, std::uint64_t bytes)
+{
+	const std::vector<unsigned char> zeros(chunk);
+	for (; bytes > 0; bytes -= std::min<std::uint64_t>(bytes, chunk))
+		write_all(fd, std::span(zeros).first(std::min<std::uint64_t>(bytes, chunk)));
+}
+
+void swallow(int fd, std::uint64_t bytes)
+{
+	std::vector<unsigned char> buffer(chunk);
+	for (; bytes > 0; bytes -= std::min<std::uint64_t>(bytes, chunk)) {
+		if (!read_all(fd, std::span(buffer).first(std::min<std::uint64_t>(bytes, chunk))))
+			fail("the stream ended early");
+	}
+}
+
+void without_delay(int fd)
+{
+	const int on = 1;
+	::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+int run_stream(const char *host, operation op, std::uint64_t bytes)
+{
+	const descriptor link(connected(host, SOCK_STREAM));
+	unsigned char done;
+	write_all(link.get(), pack({op, bytes, 0}));
+	const auto start = clock_type::now();
+	if (op == operation::swallow) {
+		pour(link.get(), bytes);
+		if (!read_all(link.get(), {&done, 1}))
+			fail("the agent has not seen all of it");
+	} else {
+		swallow(link.get(), bytes);
+	}
+	std::printf("%.0f\n", static_cast<double>(bytes) / seconds_since(start));
+	return 0;
+}
+
+int run_rr(const char *host, std::uint64_t count)
+{
+	const descriptor link(connected(host, SOCK_STREAM));
+	without_delay(link.get());
+	write_all(link.get(), pack({operation::echo, count, 0}));
+	const auto start = clock_type::now();
+	for (std::uint64_t i = 0; i < count; i++) {
+		const auto question = static_cast<unsigned char>(i);
+		unsigned char answer;
+		write_all(link.get(), {&question, 1});
+		if (!read_all(link.get(), {&answer, 1}) || answer != question)
+			fail("a wrong answer after %llu right ones",
+			     static_cast<unsigned long long>(i));
+	}
+	std::printf("%.1f\n", static_cast<double>(count) / seconds_since(start));
+	return 0;
+}
+
+void echo(int fd, std::uint64_t count)
+{
+	unsigned char byte;
+	without_delay(fd);
+	for (; count > 0 && read_all(fd, {&byte, 1}); count--)
+		write_all(fd, {&byte, 1});
+}
+
 void serve_tcp(int fd, int control)
 {
 	request_wire wire;
@@ -406,6 +474,13 @@ void serve_tcp(int fd, int control)
 		dprintf(control, "%s sha256=%s\n",
 			transfer_line("to-guest", asked->bytes, asked->seed).c_str(),
 			hex(hash).c_str());
+	} else if (asked->op == operation::swallow) {
+		swallow(fd, asked->bytes);
+		write_all(fd, std::array<unsigned char, 1>{});
+	} else if (asked->op == operation::pour) {
+		pour(fd, asked->bytes);
+	} else if (asked->op == operation::echo) {
+		echo(fd, asked->bytes);
 	} else {
 		send_stream(fd, asked->bytes, asked->seed);
 		dprintf(control, "%s\n",
@@ -581,9 +656,15 @@ int main(int argc, char **argv)
 		return run_send(args[1], number(args[2]), number(args[3]));
 	if (command == "receive" && args.size() == 4)
 		return run_receive(args[1], number(args[2]), number(args[3]));
+	if (command == "pour" && args.size() == 3)
+		return run_stream(args[1], operation::swallow, number(args[2]));
+	if (command == "draw" && args.size() == 3)
+		return run_stream(args[1], operation::pour, number(args[2]));
+	if (command == "rr" && args.size() == 3)
+		return run_rr(args[1], number(args[2]));
 	if (command == "udp" && args.size() == 4)
 		return run_udp(args[1], static_cast<std::uint32_t>(number(args[2])),
 			       static_cast<std::uint32_t>(number(args[3])));
 	fail("usage: netcheck [-t SECONDS] agent CONTROL | send|receive HOST BYTES SEED | udp HOST "
-	     "COUNT SEED | speed");
+	     "COUNT SEED | pour|draw HOST BYTES | rr HOST COUNT | speed");
 }
