@@ -44,8 +44,8 @@ struct Cost {
 enum class Wait { interrupt, look };
 
 struct Rate {
-	double packets;	    /* a second */
-	double worker;	    /* what the workers ran for each, ns */
+	double packets; /* a second */
+	double worker;	/* what the workers ran for each, ns */
 };
 
 class Station
