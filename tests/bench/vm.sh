@@ -23,7 +23,7 @@ frames() {
 	path-bench "$@" $theirs $ours || exit
 	path-bench to=bridge way=tx ring=split bytes=64 batch=64 "$@" $theirs $ours || exit
 	path-bench to=bridge way=tx ring=split bytes=65535 batch=64 "$@" $theirs $ours || exit
-	if has_parameter zerocopy; then load experimental_zcopytx=1 zerocopy=1; else load experimental_zcopytx=1 ''; fi
+	if has_parameter zerocopy; then load experimental_zcopytx=1 zerocopy=16384; else load experimental_zcopytx=1 ''; fi
 	path-bench to=bridge way=tx ring=split bytes=64 batch=64 "$@" $theirs $ours || exit
 	path-bench to=bridge way=tx ring=split bytes=65535 batch=64 "$@" $theirs $ours || exit
 }
