@@ -133,7 +133,7 @@ private:
 void measure(std::list<Station> &stations, const Ring &ring, const Load &load, bool bridged,
 	     unsigned rounds)
 {
-	constexpr unsigned warm_up = 3;
+	constexpr unsigned warm_up = 8;
 	std::vector<std::vector<std::uint64_t>> worker(stations.size()), path(stations.size());
 	for (Station &station : stations)
 		station.prepare(load);
