@@ -107,8 +107,6 @@ ROWS = [
      one_at_a_time(way="tx", wait="look")),
     ("tx-polling-interrupt", "the same, driver sleeps until interrupted", 1.5, 2.5, MORE,
      one_at_a_time(way="tx", wait="interrupt")),
-    ("rx-polling-interrupt", "packets/s, RX one at a time, polling", 1.5, 2.5, MORE,
-     one_at_a_time(way="rx", wait="interrupt")),
     ("tcp-to", "nested guest: TCP stream to it", 1.0, 1.0, MORE, guest("stream-to")),
     ("tcp-from", "nested guest: TCP stream from it", 1.0, 1.0, MORE, guest("stream-from")),
     ("tcp-rr", "nested guest: TCP request and response", 1.0, 1.0, MORE, guest("rr")),
