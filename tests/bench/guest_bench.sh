@@ -43,6 +43,7 @@ one_run() { # INDEX TEST
 }
 
 trap cleanup EXIT
+sleep 1 # what the boot has left to do would be counted
 specs=
 for device; do
 	load_module || give_up "the module of $device does not load"

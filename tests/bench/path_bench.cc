@@ -105,7 +105,7 @@ bool has_zerocopy(const std::string &device)
 					 ? "/sys/module/vhost_net/parameters/experimental_zcopytx"
 					 : "/sys/module/vhost_net_alt/parameters/zerocopy";
 	std::string value;
-	return std::getline(std::ifstream(path), value) && (value == "1" || value == "Y");
+	return std::getline(std::ifstream(path), value) && value != "0" && value != "N";
 }
 
 bool offers(const std::string &device, std::uint64_t features)
@@ -133,7 +133,7 @@ private:
 void measure(std::list<Station> &stations, const Ring &ring, const Load &load, bool bridged,
 	     unsigned rounds)
 {
-	constexpr unsigned warm_up = 3;
+	constexpr unsigned warm_up = 8;
 	std::vector<std::vector<std::uint64_t>> worker(stations.size()), path(stations.size());
 	for (Station &station : stations)
 		station.prepare(load);

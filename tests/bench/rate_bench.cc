@@ -69,7 +69,7 @@ bool polls(const std::string &device)
 {
 	std::string value;
 	return !ktap::is_oracle(device) &&
-	       std::getline(std::ifstream("/sys/module/vhost_net_alt/parameters/adaptive_poll"),
+	       std::getline(std::ifstream("/sys/module/vhost_net_alt/parameters/busypoll_us"),
 			    value) &&
 	       value != "0" && value != "N";
 }
