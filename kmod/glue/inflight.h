@@ -15,8 +15,7 @@
  * attaches it to an skb and one for the caller, and charges the owner.  -EDQUOT if
  * he may not lock so many.  The slot is free.
  */
-int vna_inflight_begin(struct vna_inflight *inflight, u32 slot, u32 pages,
-		       struct ubuf_info **out);
+int vna_inflight_begin(struct vna_inflight *inflight, u32 slot, u32 pages, struct ubuf_info **out);
 /*
  * Ends the caller's reference to @slot.  @sent: the other one was attached, and the
  * slot is reported when all have ended.  If not, the slot is free again, and

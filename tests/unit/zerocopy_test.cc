@@ -234,6 +234,22 @@ TEST_P(ZeroCopied, where_the_host_copies_it_is_tried_less_and_less)
 	EXPECT_EQ(send(10), after + 10) << "one that succeeds ends it";
 }
 
+TEST_P(ZeroCopied, while_the_host_copies_one_frame_is_tried_at_a_time)
+{
+	DeviceBench b(on());
+	b.backend.lands_at_once = b.backend.copies = true;
+	b.send(long_frame(0));
+	b.kernel.work();
+	b.backend.lands_at_once = false;
+	for (unsigned i = 0; i < 33; i++)
+		b.send(long_frame(i));
+	b.kernel.work();
+	EXPECT_EQ(b.backend.in_flight.size(), 1u);
+	b.backend.land_all();
+	b.kernel.work();
+	EXPECT_EQ(b.collect(b.tx), 34u);
+}
+
 TEST_P(ZeroCopied, what_cannot_be_referred_to_is_copied_in_its_place)
 {
 	struct Case {
@@ -422,6 +438,30 @@ TEST_P(ZeroCopied, a_queue_that_stopped_gives_them_back_when_it_is_restarted)
 	ASSERT_EQ(b.file(VNA_VHOST_SET_VRING_KICK, tx_queue, b.tx.kick_fd), 0);
 	b.kernel.work();
 	EXPECT_EQ(b.collect(b.tx), 1u);
+}
+
+// It cannot have more buffers in use than the ring has entries.
+TEST(ZeroCopiedInOrder, a_driver_that_offers_what_is_in_use_waits)
+{
+	DeviceBench b({.features = modern | in_order, .size = 16, .configure = by_reference});
+	for (unsigned i = 0; i < 16; i++)
+		b.send(payload(60, i));
+	b.kernel.work();
+	EXPECT_EQ(b.collect(b.tx), 16u);
+	b.send(long_frame(0));
+	for (unsigned i = 1; i < 8; i++)
+		b.send(payload(60, i));
+	b.kernel.work();
+	EXPECT_EQ(b.backend.sent.size(), 16u + 7);
+	b.tx.split().table().set_avail_idx(16 + 8 + 16);
+	b.kernel.write_eventfd(b.tx.kick_fd);
+	b.kernel.work();
+	EXPECT_EQ(b.backend.sent.size(), 16u + 15);
+	b.backend.lands_at_once = true;
+	b.backend.land_all();
+	b.kernel.work();
+	EXPECT_EQ(b.backend.sent.size(), 40u);
+	EXPECT_EQ(b.tx.split().table().used_idx(), 40u);
 }
 
 // With frames in flight already, which come in whatever order.

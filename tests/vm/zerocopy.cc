@@ -639,16 +639,19 @@ int main(int argc, char **argv)
 	};
 	using Body = void (*)(const Mode &);
 	const std::pair<const char *, Body> each[] = {
-		{"frames that are consumed go by reference", frames_that_are_consumed_go_by_reference},
+		{"frames that are consumed go by reference",
+		 frames_that_are_consumed_go_by_reference},
 		{"every byte arrives", every_byte_arrives},
 		{"every byte of frames that were held arrives",
 		 every_byte_of_frames_that_were_held_arrives},
-		{"an unread packet socket holds nobody up", an_unread_packet_socket_holds_nobody_up},
+		{"an unread packet socket holds nobody up",
+		 an_unread_packet_socket_holds_nobody_up},
 		{"buffers come back without another kick", buffers_come_back_without_another_kick},
 		{"only in order do others wait for a frame in flight",
 		 only_in_order_do_others_wait_for_a_frame_in_flight},
 		{"frames without a slot are copied", frames_without_a_slot_are_copied},
-		{"a queue lets go of frames that never land", a_queue_lets_go_of_frames_that_never_land},
+		{"a queue lets go of frames that never land",
+		 a_queue_lets_go_of_frames_that_never_land},
 	};
 	for (const auto &[name, body] : each)
 		for (const Mode &mode : by_format)
@@ -662,6 +665,7 @@ int main(int argc, char **argv)
 	add("backends are swapped" + times, backends_are_swapped);
 	add("rings are reset" + times, rings_are_reset);
 	add("guests are killed" + times, guests_are_killed);
-	add("a killed guest leaves frames that land later", a_killed_guest_leaves_frames_that_land_later);
+	add("a killed guest leaves frames that land later",
+	    a_killed_guest_leaves_frames_that_land_later);
 	return suite.run();
 }
