@@ -252,7 +252,7 @@ ip link set vnbr up
 
 start_qemu 0 "$1" || give_up "no QEMU"
 qemu_pid=$started_pid
-guest_is_up || give_up "the guest did not come up"
+wait_for ready 400 || give_up "the guest did not come up"
 device=$1
 features_are 0 "$spec"
 report $? "guest boots: $(describe "$spec")"
