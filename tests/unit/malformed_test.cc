@@ -88,6 +88,9 @@ TEST(RingErrors, each_has_a_ring_that_produces_it)
 	// These the net code finds: see transmit_test.cc and receive_test.cc.
 	found.insert(RingError::writable_on_transmit);
 	found.insert(RingError::readable_on_receive);
+	// These need an IOTLB and a log: see iotlb_test.cc and dirty_log_test.cc.
+	found.insert(RingError::access_denied);
+	found.insert(RingError::log_fault);
 	for (std::size_t i = 0; i < ring_error_texts.size(); i++)
 		EXPECT_TRUE(found.contains(static_cast<RingError>(i))) << ring_error_texts[i].name;
 }

@@ -2,10 +2,11 @@
 //
 // netcheck: checked traffic between two machines.
 //
-//   netcheck agent CONTROL                 in the guest: serve requests, report on CONTROL, end at
-//   "quit" there netcheck send HOST BYTES SEED          this side sends a stream, the agent
-//   receives it netcheck receive HOST BYTES SEED       the agent sends a stream, this side receives
-//   it netcheck udp HOST COUNT SEED           COUNT datagrams of varied sizes, each answered
+//   netcheck agent CONTROL                 in the guest: serve requests, report on CONTROL, end
+//                                          at "quit" there
+//   netcheck send HOST BYTES SEED          this side sends a stream, the agent receives it
+//   netcheck receive HOST BYTES SEED       the agent sends a stream, this side receives it
+//   netcheck udp HOST COUNT SEED           COUNT datagrams of varied sizes, each answered
 //   netcheck hold HOST BYTES SEED GO       as send, but the agent leaves the stream where it came
 //                                          in, in the pages that the network wrote, until the
 //                                          file GO is there
