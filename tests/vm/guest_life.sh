@@ -138,8 +138,23 @@ check() { # TEXT COMMAND...
 
 # --- the life ---------------------------------------------------------------------------------------------------
 
+# The monitor takes its time, and so does the guest with what it is told.
+eventually() { # COMMAND...
+	local i=0
+	until "$@"; do
+		[ $i -lt 50 ] || return
+		i=$((i + 1))
+		sleep 0.1
+	done
+}
+
+answers() { # INDEX
+	! no_answer "$1"
+}
+
 link_down_and_up() {
-	monitor "set_link net2 off" && no_answer 2 && monitor "set_link net2 on" && ping_guest 2
+	monitor "set_link net2 off" && eventually no_answer 2 &&
+		monitor "set_link net2 on" && eventually answers 2 && ping_guest 2
 }
 
 driver_leaves_and_returns() {

@@ -87,6 +87,8 @@ void false_headers_are_refused_and_counted(std::uint64_t features)
 	Rig rig(device_path, {.features = features});
 	Wire wire;
 	rig.attach(wire.tap.fd());
+	if (Counters(rig.device.fd()).empty())
+		ktap::skip("vhost-net of 6.1 loses a long frame behind a refused one");
 
 	driver::NetHeader good{}, checksum{}, segments{};
 	/* The checksum would begin within the Ethernet header. */
@@ -126,8 +128,7 @@ void false_headers_are_refused_and_counted(std::uint64_t features)
 	CHECK_EQUAL(statistic("vna0", "rx_packets"), taken);
 	CHECK_EQUAL(statistic("vna0", "rx_bytes"), bytes);
 	CHECK_EQUAL(statistic("vna0", "rx_dropped"), 0);
-	if (const Counters counters(rig.device.fd()); !counters.empty())
-		CHECK_EQUAL(counters.at("tx.drop_header"), refused);
+	CHECK_EQUAL(Counters(rig.device.fd()).at("tx.drop_header"), refused);
 	rig.detach();
 }
 
