@@ -145,6 +145,27 @@ TEST_P(DirtyLogs, has_each_page_that_was_written_and_no_other)
 	}
 }
 
+TEST_P(DirtyLogs, has_all_pages_of_a_long_piece_that_were_written)
+{
+	DeviceBench b(on());
+	Bitmap bitmap(b.kernel.memory);
+	begin(b, bitmap.address());
+	b.post({16000});
+	const u64 first = b.rx.offered.rbegin()->second[0].gpa;
+	b.kernel.work();
+	(void)bitmap.take();
+	b.kernel.memory.record(true);
+	b.backend.arrive(payload(9000));
+	b.kernel.work();
+	ASSERT_EQ(b.received().size(), 1u);
+	const Pages pages = bitmap.take();
+	EXPECT_EQ(pages, written(b));
+	const u64 last = first + b.header() + 9000 - 1;
+	for (u64 page = first / 4096; page <= last / 4096; page++)
+		EXPECT_TRUE(pages.contains(page)) << page - first / 4096;
+	EXPECT_FALSE(pages.contains(last / 4096 + 1));
+}
+
 // From the moment at which it is switched on: also what a start of the queue writes.
 TEST_P(DirtyLogs, has_what_a_start_writes)
 {

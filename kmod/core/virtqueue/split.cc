@@ -83,8 +83,7 @@ u32 SplitQueue::fetch(BufferBatch &batch, u32 max)
 	while (done < max && error == RingError::none) {
 		const u32 at = slot(last_avail_);
 		const u32 n = min(max - done, size() - at, head_window);
-		if (copy_ring(heads_.data(), at_.driver + avail_ring + 2ull * at,
-					   2ull * n)) {
+		if (copy_ring(heads_.data(), at_.driver + avail_ring + 2ull * at, 2ull * n)) {
 			error = RingError::ring_fault;
 			break;
 		}
