@@ -88,7 +88,7 @@ void Device::stop(Queue &q, u32 index)
 	const RingError error = q.ring().error();
 	const auto &text = describe(error);
 	q.batch.clear();
-	q.counters.add(Count::ring_errors);
+	q.counters.add(error);
 	q.stopped_by.store(error, std::memory_order_relaxed);
 	q.starved.store(true, std::memory_order_relaxed); // frames are no news
 	vna_env_log(env_, "queue %s stopped: %s: %s", queue_name(index), text.name, text.rule);

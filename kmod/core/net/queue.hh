@@ -50,7 +50,11 @@ public:
 	// False: the ring failed.
 	[[nodiscard]] bool flush();
 	// Completes @buffer with @len bytes written; flush() tells the driver.
-	void complete(const Buffer &buffer, u32 len) { ring().complete(buffer, len); }
+	void complete(const Buffer &buffer, u32 len)
+	{
+		descriptors_ += buffer.descs;
+		ring().complete(buffer, len);
+	}
 	// Fetches up to @max buffers to the end of the batch.
 	[[nodiscard]] u32 fetch(u32 max, Weight &weight);
 	// Empties the batch: its first @completed buffers are done with, the others go
@@ -128,7 +132,11 @@ public:
 	u32 next = 0;
 
 private:
+	void count_fetch(u32 n);
+
 	Ring ring_;
+	u64 kicks_ = 0; // at the last fetch that found buffers
+	u32 descriptors_ = 0; // of what is completed and not published
 	bool unsignalled_ = false; // published something since the last interrupt decision
 };
 
