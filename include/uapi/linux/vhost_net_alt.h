@@ -34,39 +34,6 @@
  */
 #define VHOST_NET_ALT_GET_ID _IOR(VHOST_NET_ALT_IOC, 0x00, __u32)
 
-/* What VHOST_NET_ALT_BIND and VHOST_NET_ALT_UNBIND take. */
-struct vhost_net_alt_bind {
-	/*
-	 * 0: the descriptor's own device, which the caller must own.  Else the device
-	 * with this id, on whichever descriptor; the caller needs CAP_NET_ADMIN in the
-	 * user namespace of that device's network namespace.
-	 */
-	__u32 id;
-	__s32 fd; /* BIND: a tap, macvtap or packet socket of the caller's; UNBIND: -1 */
-	__u32 flags; /* 0 */
-	/* Out: frames that were taken from the old backend and not yet delivered. */
-	__u32 returned;
-};
-
-/*
- * Binds @fd to both queues, or neither.  Where a queue has a backend, that is
- * swapped for the new one: the driver and its ring are not touched.  Frames that
- * were taken from the old backend, and found no buffer yet, go back to it, in
- * front of those that wait there; what no longer fits there is lost.
- *
- *	EBADF		there is no such descriptor
- *	ENOTSOCK	it is neither tap, macvtap nor packet socket
- *	EPERM		the caller is not the owner, or lacks CAP_NET_ADMIN
- *	ENODEV		there is no device with that id
- *	EFAULT		rings or memory are not set up, or not accessible
- *	EPROTO		the new backend's frames have another virtio-net header than the old's
- *	EOPNOTSUPP	it has offloads on (TUNSETOFFLOAD) that the old one has not
- *	EINVAL		a flag, or an fd to UNBIND; a backend that is dead
- */
-#define VHOST_NET_ALT_BIND _IOWR(VHOST_NET_ALT_IOC, 0x01, struct vhost_net_alt_bind)
-/* Takes the backend from both queues: they are off until one is bound again. */
-#define VHOST_NET_ALT_UNBIND _IOWR(VHOST_NET_ALT_IOC, 0x02, struct vhost_net_alt_bind)
-
 /* ---- Generic netlink: vhost_net_alt.yaml is the specification --------- */
 
 #define VHOST_NET_ALT_FAMILY_NAME "vhost-net-alt"

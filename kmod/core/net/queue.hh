@@ -36,6 +36,7 @@ public:
 		ring_.set_features(features);
 		framing = Framing(features);
 		logs_buffers = features.has(VNA_VHOST_F_LOG_ALL);
+		show();
 	}
 	// As it was made; what was bound to it has been given back.
 	void reset()
@@ -44,7 +45,17 @@ public:
 		framing = Framing();
 		log.set_base(0);
 		logs_buffers = waits = false;
+		show();
 	}
+	// Writes down, for who shows it without the lock, how the ring is set up and how
+	// far it has come.
+	void show()
+	{
+		show_base();
+		shown.size.store(ring().size(), std::memory_order_relaxed);
+	}
+	void show_base() { shown.base.store(ring().base(), std::memory_order_relaxed); }
+
 
 	// Shows the driver what was completed and interrupts it if it wants that.
 	// False: the ring failed.
@@ -107,14 +118,18 @@ public:
 	// lock, read by whoever shows the state.
 	std::atomic<RingError> stopped_by{RingError::none};
 	std::atomic<bool> running{false}; // backend != null, for the same reader
+	struct {
+		std::atomic<u32> size{1}, base{0};
+	} shown; // see show()
 
 	// Set while frames wait for buffers: more frames are no news then.  See
 	// Device::event().
 	std::atomic<bool> starved{false};
 
 	// Buffers fetched, frames handed over and used buffers shown at a time: 1 …
-	// VNA_MAX_BATCH, fixed for the queue's life.
+	// VNA_MAX_BATCH.  Both are taken over from the settings when a turn begins.
 	u32 batch_limit = VNA_MAX_BATCH;
+	Weight weight_limit;
 
 	// Transmit: what one call to the backend carries, and how long the first buffer
 	// of the last batch was.

@@ -172,6 +172,7 @@ Outcome receive(Queue &q)
 {
 	Virtqueue &ring = q.ring();
 	Hand hand;
+	hand.weight = q.weight_limit;
 
 	feed(q);
 	ring.disable_notify();
