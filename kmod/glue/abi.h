@@ -61,6 +61,54 @@ struct vna_config {
 /* Bytes of the longest virtio-net header, a multiple of 8. */
 #define VNA_NET_HEADER_MAX 24
 
+/* What of a device may be set while it runs. */
+struct vna_settings {
+	vna_u32 rx_batch; /* 1 … VNA_MAX_BATCH */
+	vna_u32 tx_batch;
+	vna_u32 weight_packets; /* 1 … VNA_MAX_WEIGHT_PACKETS */
+	vna_u32 weight_bytes; /* VNA_MIN_WEIGHT_BYTES … VNA_MAX_WEIGHT_BYTES */
+};
+
+#define VNA_MAX_WEIGHT_PACKETS 65536
+#define VNA_MIN_WEIGHT_BYTES (64 << 10)
+#define VNA_MAX_WEIGHT_BYTES (64 << 20)
+
+/* The numbers of linux/vhost_net_alt.h. */
+enum vna_device_state {
+	VNA_DEVICE_OPENED,
+	VNA_DEVICE_OWNED,
+	VNA_DEVICE_RUNNING,
+	VNA_DEVICE_STOPPED,
+};
+
+enum vna_queue_state {
+	VNA_QUEUE_OFF,
+	VNA_QUEUE_RUNNING,
+	VNA_QUEUE_STOPPED,
+};
+
+/* What there is to show of a device, and of one of its queues. */
+struct vna_device_info {
+	vna_u32 id;
+	enum vna_device_state state;
+	vna_u64 features; /* bits 0 to 63 */
+	vna_u64 features_high; /* and 64 to 127 */
+	vna_u32 regions; /* of guest memory */
+	struct vna_settings settings;
+};
+
+struct vna_queue_info {
+	vna_u8 transmits;
+	vna_u8 packed;
+	vna_u8 in_order;
+	enum vna_queue_state state;
+	const char *rule; /* whose breach stopped it, or NULL */
+	const char *rule_text;
+	vna_u32 size; /* entries of its ring */
+	vna_u32 worker; /* its number */
+	vna_u32 base; /* as VHOST_GET_VRING_BASE has it, after the last turn */
+};
+
 /* Why a queue is to be looked at. */
 enum vna_event {
 	VNA_EVENT_KICK, /* the driver's notification */
@@ -132,6 +180,26 @@ const char *vna_core_counter_name(vna_u32 counter);
 vna_u64 vna_core_counter(const struct vna_core *core, vna_u32 queue, vna_u32 counter);
 /* "off", "running", or the name of the rule whose breach stopped @queue.  A */
 const char *vna_core_queue_state(const struct vna_core *core, vna_u32 queue);
+
+/* What there is to show, which costs the device nothing.  A */
+void vna_core_show(const struct vna_core *core, struct vna_device_info *info);
+void vna_core_show_queue(const struct vna_core *core, vna_u32 queue, struct vna_queue_info *info);
+/* How many rules there are, one's name, and how often @queue's ring broke it.  A */
+vna_u32 vna_core_rules(void);
+vna_u64 vna_core_broken(const struct vna_core *core, vna_u32 queue, vna_u32 rule);
+/* All settings at once: 0, or -EINVAL and nothing is changed.  A */
+int vna_core_set(struct vna_core *core, const struct vna_settings *settings);
+
+/* All devices.  The caller keeps others out of all of these.  P */
+
+/* Gives the device an id; -ENOSPC if none is left. */
+int vna_core_register(struct vna_core *core);
+/* Only then others cannot find it any more. */
+void vna_core_unregister(struct vna_core *core);
+/* The surroundings of the device with @id, or the next higher one; or NULL. */
+struct vna_env *vna_core_at_or_after(vna_u32 id);
+/* Another number after each device that came or went, never 0. */
+vna_u32 vna_core_generation(void);
 
 /* ---- What the core needs: memory -------------------------------------- */
 
@@ -274,6 +342,13 @@ vna_u32 vna_env_backend_send(struct vna_backend *backend, struct vna_tx_frame *f
  * Nonzero if there is room already and no event will come.  W
  */
 int vna_env_backend_want_room(struct vna_backend *backend);
+
+/* ---- telling others ---------------------------------------------------- */
+
+/* Something of what vna_core_show() tells has changed; with the device lock.  P */
+void vna_env_changed(struct vna_env *env);
+/* @queue was stopped for a breach of @rule, which @text explains; with its lock.  W */
+void vna_env_queue_stopped(struct vna_env *env, vna_u32 queue, const char *rule, const char *text);
 
 /* ---- frames sent by reference ------------------------------------------
  *

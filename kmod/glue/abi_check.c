@@ -9,6 +9,7 @@
 #include <linux/stddef.h>
 #include <linux/uio.h>
 #include <linux/vhost.h>
+#include <linux/vhost_net_alt.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
@@ -124,6 +125,16 @@ static_assert(sizeof(struct vna_vhost_features_array) ==
 SAME_VALUE(VHOST_GET_FEATURES_ARRAY);
 SAME_VALUE(VHOST_SET_FEATURES_ARRAY);
 #endif
+
+static_assert(VNA_GET_ID == VHOST_NET_ALT_GET_ID);
+
+static_assert((int)VNA_DEVICE_OPENED == (int)VHOST_NET_ALT_DEV_STATE_OPENED);
+static_assert((int)VNA_DEVICE_OWNED == (int)VHOST_NET_ALT_DEV_STATE_OWNED);
+static_assert((int)VNA_DEVICE_RUNNING == (int)VHOST_NET_ALT_DEV_STATE_RUNNING);
+static_assert((int)VNA_DEVICE_STOPPED == (int)VHOST_NET_ALT_DEV_STATE_STOPPED);
+static_assert((int)VNA_QUEUE_OFF == (int)VHOST_NET_ALT_QUEUE_STATE_OFF);
+static_assert((int)VNA_QUEUE_RUNNING == (int)VHOST_NET_ALT_QUEUE_STATE_RUNNING);
+static_assert((int)VNA_QUEUE_STOPPED == (int)VHOST_NET_ALT_QUEUE_STATE_STOPPED);
 
 SAME_VALUE(VIRTIO_NET_F_MRG_RXBUF);
 SAME_VALUE(VIRTIO_F_NOTIFY_ON_EMPTY);

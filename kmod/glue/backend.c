@@ -9,9 +9,11 @@
 #include <linux/uio.h>
 #include <linux/virtio_net.h>
 #include <linux/vhost.h>
+#include <linux/vhost_net_alt.h>
 
 #include "core/control/vhost_abi.h"
 #include "glue/backend.h"
+#include "glue/env.h"
 
 static const struct vna_backend_ops *const types[] = {
 	&vna_backend_tun,
@@ -69,13 +71,34 @@ int vna_env_backend_same(const struct vna_backend *a, const struct vna_backend *
 	return a->file == b->file;
 }
 
+static struct vna_env_backend *shown(const struct vna_backend *backend)
+{
+	return &backend->poller.env->queues[backend->poller.queue].backend;
+}
+
 int vna_env_backend_attach(struct vna_backend *backend)
 {
-	return vna_poller_start(&backend->poller, backend->file);
+	struct vna_env_backend *show = shown(backend);
+	int error = vna_poller_start(&backend->poller, backend->file);
+
+	if (error)
+		return error;
+	show->of = backend;
+	WRITE_ONCE(show->type, backend->ops->type(backend));
+	WRITE_ONCE(show->ifindex, backend->ops->ifindex(backend, backend->poller.env->net));
+	return 0;
 }
 
 void vna_env_backend_detach(struct vna_backend *backend)
 {
+	struct vna_env_backend *show = shown(backend);
+
+	/* A new one may be attached already. */
+	if (show->of == backend) {
+		show->of = NULL;
+		WRITE_ONCE(show->ifindex, 0);
+		WRITE_ONCE(show->type, VHOST_NET_ALT_BACKEND_TYPE_NONE);
+	}
 	vna_poller_stop(&backend->poller);
 	if (backend->ops->untake)
 		backend->ops->untake(backend);

@@ -41,6 +41,10 @@ struct vna_backend_ops {
 	void (*untake)(struct vna_backend *backend);
 	/* Frees what probe() made.  NULL: the memory of the structure, no more. */
 	void (*release)(struct vna_backend *backend);
+	/* enum vhost_net_alt_backend_type */
+	u32 (*type)(const struct vna_backend *backend);
+	/* The network device whose frames it has, by its index, if that is in @net; or 0. */
+	int (*ifindex)(struct vna_backend *backend, const struct net *net);
 	/* What poll() says when no room will ever come, but an error at once. */
 	__poll_t gone;
 };

@@ -5,10 +5,12 @@
  */
 
 #include <linux/err.h>
+#include <linux/if_packet.h>
 #include <linux/if_vlan.h>
 #include <linux/net.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
+#include <linux/vhost_net_alt.h>
 #include <net/sock.h>
 
 #include "glue/backend.h"
@@ -84,7 +86,26 @@ static u32 socket_send(struct vna_backend *backend, struct vna_tx_frame *frames,
 	return i;
 }
 
+static u32 socket_type(const struct vna_backend *backend)
+{
+	return VHOST_NET_ALT_BACKEND_TYPE_PACKET;
+}
+
+static int socket_ifindex(struct vna_backend *backend, const struct net *net)
+{
+	struct socket *sock = backend->sock;
+	struct sockaddr_storage address = {};
+	struct sockaddr_ll *link = (struct sockaddr_ll *)&address;
+
+	if (!net_eq(sock_net(sock->sk), net) ||
+	    sock->ops->getname(sock, (struct sockaddr *)&address, 0) < 0)
+		return 0;
+	return link->sll_ifindex;
+}
+
 const struct vna_backend_ops vna_backend_socket = {
+	.type = socket_type,
+	.ifindex = socket_ifindex,
 	.probe = socket_probe,
 	.consume = socket_consume,
 	.has_frames = socket_has_frames,

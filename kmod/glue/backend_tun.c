@@ -10,6 +10,7 @@
 #include <linux/ptr_ring.h>
 #include <linux/skb_array.h>
 #include <linux/slab.h>
+#include <linux/vhost_net_alt.h>
 #include <net/sock.h>
 #include <net/xdp.h>
 
@@ -221,7 +222,32 @@ static void tun_release(struct vna_backend *backend)
 	kvfree(tun);
 }
 
+static u32 tun_type(const struct vna_backend *backend)
+{
+	return to_tun((struct vna_backend *)backend)->counts ? VHOST_NET_ALT_BACKEND_TYPE_TAP :
+							      VHOST_NET_ALT_BACKEND_TYPE_MACVTAP;
+}
+
+static int tun_ifindex(struct vna_backend *backend, const struct net *net)
+{
+	struct tap_queue *queue;
+	struct tap_dev *tap;
+	int ifindex = 0;
+
+	if (to_tun(backend)->counts)
+		return vna_netdev_of_tun(backend->file, sock_net(backend->sock->sk), net);
+	queue = container_of(backend->sock, struct tap_queue, sock);
+	rcu_read_lock();
+	tap = rcu_dereference(queue->tap);
+	if (tap && net_eq(dev_net(tap->dev), net))
+		ifindex = tap->dev->ifindex;
+	rcu_read_unlock();
+	return ifindex;
+}
+
 const struct vna_backend_ops vna_backend_tun = {
+	.type = tun_type,
+	.ifindex = tun_ifindex,
 	.probe = tun_probe,
 	.consume = tun_consume,
 	.has_frames = tun_has_frames,

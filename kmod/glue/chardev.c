@@ -10,22 +10,30 @@
 #include "glue/chardev.h"
 #include "glue/env.h"
 #include "glue/message.h"
+#include "glue/netlink.h"
 
 static const struct vna_config *chardev_config;
 
 static int chardev_open(struct inode *inode, struct file *file)
 {
 	struct vna_env *env = vna_env_create(chardev_config);
+	int error;
 
 	if (!env)
 		return -ENOMEM;
 	file->private_data = env;
-	return 0;
+	error = vna_netlink_add(env);
+	if (error)
+		vna_env_destroy(env);
+	return error;
 }
 
 static int chardev_release(struct inode *inode, struct file *file)
 {
-	vna_env_destroy(file->private_data);
+	struct vna_env *env = file->private_data;
+
+	vna_netlink_del(env);
+	vna_env_destroy(env);
 	return 0;
 }
 
@@ -41,6 +49,7 @@ static void chardev_show_fdinfo(struct seq_file *seq, struct file *file)
 	struct vna_env *env = file->private_data;
 	u32 queue, counter;
 
+	seq_printf(seq, "id:\t%u\n", env->id);
 	seq_printf(seq, "features:\t%#llx\n", vna_core_features(env->core, 0));
 	seq_printf(seq, "features.64:\t%#llx\n", vna_core_features(env->core, 1));
 	for (queue = 0; queue < vna_core_queues(); queue++) {

@@ -2,8 +2,10 @@
 /* The device's surroundings: their making and end, and the locks. */
 
 #include <linux/overflow.h>
+#include <linux/nsproxy.h>
 #include <linux/ratelimit.h>
 #include <linux/slab.h>
+#include <net/net_namespace.h>
 
 #include "glue/env.h"
 
@@ -31,6 +33,7 @@ struct vna_env *vna_env_create(const struct vna_config *config)
 	ratelimit_state_init(&env->log_limit, LOG_INTERVAL, LOG_BURST);
 	ratelimit_set_flags(&env->log_limit, RATELIMIT_MSG_ON_RELEASE);
 
+	env->net = get_net(current->nsproxy->net_ns);
 	env->core = vna_core_create(mem, env, config);
 	return env;
 
@@ -52,6 +55,7 @@ void vna_env_destroy(struct vna_env *env)
 	mutex_destroy(&env->lock);
 	/* Says how many lines there would have been. */
 	ratelimit_state_exit(&env->log_limit);
+	put_net(env->net);
 	kfree(env);
 }
 

@@ -8,13 +8,17 @@
 #include <linux/sched.h>
 #include <linux/wait.h>
 
+#include "core/control/vhost_abi.h"
 #include "glue/abi.h"
 #include "glue/worker.h"
 
 struct mm_struct;
+struct net;
 
 struct vna_env {
 	struct vna_core *core;
+	struct net *net; /* its opener's */
+	u32 id; /* while it can be found */
 	struct mutex lock;
 
 	/* The owner, or NULL: for comparison only, its memory may be gone. */
@@ -27,6 +31,19 @@ struct vna_env {
 
 	/* One a device, so that no guest can silence another's lines. */
 	struct ratelimit_state log_limit;
+
+	/* Of each queue, for netlink: who binds backends and stops queues writes. */
+	struct {
+		struct vna_env_backend {
+			const struct vna_backend *of; /* for comparison only */
+			u32 type;
+			int ifindex; /* 0: none in the device's namespace */
+		} backend;
+		struct vna_queue_stopped {
+			const char *rule;
+			const char *text;
+		} stopped;
+	} queues[VNA_VHOST_NET_VQ_MAX];
 
 	struct mutex queue_locks[]; /* vna_core_queues() */
 };

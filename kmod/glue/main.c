@@ -10,6 +10,7 @@
 #include "glue/chardev.h"
 #include "glue/inflight.h"
 #include "glue/netdev.h"
+#include "glue/netlink.h"
 
 static ushort max_mem_regions = 512;
 module_param(max_mem_regions, ushort, 0444);
@@ -61,9 +62,18 @@ static int __init vna_init(void)
 	error = vna_netdev_init();
 	if (error)
 		return error;
+	error = vna_netlink_init();
+	if (error)
+		goto err_netdev;
 	error = vna_chardev_register(&config);
 	if (error)
-		vna_netdev_exit();
+		goto err_netlink;
+	return 0;
+
+err_netlink:
+	vna_netlink_exit();
+err_netdev:
+	vna_netdev_exit();
 	return error;
 }
 module_init(vna_init);
@@ -71,6 +81,7 @@ module_init(vna_init);
 static void __exit vna_exit(void)
 {
 	vna_chardev_unregister();
+	vna_netlink_exit();
 	vna_netdev_exit();
 	vna_inflight_exit();
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
+#include <linux/fs.h>
 #include <linux/if_ether.h>
 #include <linux/notifier.h>
 #include <linux/rcupdate.h>
+#include <linux/seq_file.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <net/net_namespace.h>
@@ -138,6 +140,34 @@ void vna_netdev_count(struct vna_netdev *netdev, unsigned int frames, unsigned i
 		preempt_enable();
 	}
 	rcu_read_unlock();
+}
+
+/*
+ * tun tells the name of a file's device in its fdinfo, and by an ioctl that wants
+ * user memory: fdinfo can be had without.
+ */
+int vna_netdev_of_tun(struct file *file, struct net *of, const struct net *net)
+{
+	static const char prefix[] = "iff:\t";
+	char line[sizeof(prefix) + IFNAMSIZ + 1], *name;
+	struct seq_file seq = {.buf = line, .size = sizeof(line)};
+	struct net_device *dev;
+	int ifindex = 0;
+
+	if (!net_eq(of, net) || !file->f_op->show_fdinfo)
+		return 0;
+	file->f_op->show_fdinfo(&seq, file);
+	if (seq_has_overflowed(&seq) || strncmp(line, prefix, strlen(prefix)))
+		return 0;
+	line[seq.count] = '\0';
+	name = strim(line + strlen(prefix));
+
+	rcu_read_lock();
+	dev = dev_get_by_name_rcu(of, name);
+	if (dev && dev->rtnl_link_ops && !strcmp(dev->rtnl_link_ops->kind, "tun"))
+		ifindex = dev->ifindex;
+	rcu_read_unlock();
+	return ifindex;
 }
 
 static int netdev_event(struct notifier_block *block, unsigned long event, void *info)

@@ -30,6 +30,8 @@ static bool worker_step(void *data)
 
 	__set_current_state(TASK_RUNNING);
 	vna_core_work(core, worker->number);
+	WRITE_ONCE(worker->ns, current->se.sum_exec_runtime);
+	WRITE_ONCE(worker->pid, current->pid);
 	cond_resched();
 	return true;
 }
@@ -61,7 +63,7 @@ int vna_env_owner_attach(struct vna_env *env)
 	 */
 	mmgrab(current->mm);
 	env->owner = current->mm;
-	env->owner_pid = current->tgid;
+	WRITE_ONCE(env->owner_pid, current->tgid);
 	return 0;
 }
 
@@ -70,6 +72,7 @@ static void worker_end(struct vna_worker *worker)
 {
 	vna_thread_stop(worker->thread);
 	worker->thread = NULL;
+	WRITE_ONCE(worker->pid, 0);
 }
 
 /*
@@ -92,7 +95,7 @@ void vna_env_owner_detach(struct vna_env *env)
 
 	mmdrop(env->owner);
 	env->owner = NULL;
-	env->owner_pid = 0;
+	WRITE_ONCE(env->owner_pid, 0);
 }
 
 int vna_env_owner_is_current(struct vna_env *env)

@@ -16,6 +16,9 @@ struct vna_worker {
 	struct vna_thread *thread;
 	/* The same while it can be woken: NULL once it is dying. */
 	struct vna_thread __rcu *wakeable;
+	/* For netlink, by the thread itself: who it is, and its CPU time. */
+	pid_t pid;
+	u64 ns;
 };
 
 #endif

@@ -14,6 +14,7 @@ inline constexpr int ebusy = 16;
 inline constexpr int enodev = 19;
 inline constexpr int einval = 22;
 inline constexpr int enotty = 25;
+inline constexpr int enospc = 28;
 inline constexpr int ebadfd = 77;
 inline constexpr int emsgsize = 90;
 inline constexpr int eopnotsupp = 95;

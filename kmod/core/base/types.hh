@@ -41,6 +41,7 @@ public:
 	{
 		return !(words_[0] & ~offered.words_[0]) && !(words_[1] & ~offered.words_[1]);
 	}
+	[[nodiscard]] constexpr bool operator==(const Features &) const = default;
 	[[nodiscard]] constexpr Features operator|(Features other) const
 	{
 		return Features{{words_[0] | other.words_[0], words_[1] | other.words_[1]}};

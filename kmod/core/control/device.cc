@@ -7,10 +7,10 @@
 namespace vna {
 
 Device::Device(vna_env *env, const vna_config &config)
-	: env_(env), config_(config), fork_from_owner_(config.fork_from_owner), workers_(env)
+	: env_(env), config_(config), settings_({config.rx_batch, config.tx_batch,
+						 Weight::max_packets, Weight::max_bytes}),
+	  fork_from_owner_(config.fork_from_owner), workers_(env)
 {
-	queues_[VNA_VHOST_NET_VQ_RX].batch_limit = config.rx_batch;
-	queues_[VNA_VHOST_NET_VQ_TX].batch_limit = config.tx_batch;
 	queues_[VNA_VHOST_NET_VQ_TX].ring().set_transmits(true);
 	for (Queue &q : queues_) {
 		memory_.add(q.memory);
@@ -98,6 +98,9 @@ void Device::serve(Queue &q, u32 index, bool may_poll)
 	workers_.set_polled(index, false);
 	if (!q.backend || q.ring().error() != RingError::none)
 		return;
+	const vna_settings settings = settings_.get();
+	q.batch_limit = index == VNA_VHOST_NET_VQ_RX ? settings.rx_batch : settings.tx_batch;
+	q.weight_limit = Weight(settings.weight_packets, settings.weight_bytes);
 	const bool watched = q.poll.on() && vna_env_can_poll();
 	const u64 began = watched ? vna_env_now() : 0;
 	q.poll_when_dry = watched && may_poll && q.poll.pays();
@@ -108,6 +111,7 @@ void Device::serve(Queue &q, u32 index, bool may_poll)
 	if (turn.ready() && q.ring().error() == RingError::none && q.flush())
 		outcome = index == VNA_VHOST_NET_VQ_RX ? receive(q) : transmit(q);
 	end_log(q);
+	q.show_base();
 	// Whatever it says: a queue with an error that is not told would be deaf.
 	if (q.ring().error() != RingError::none)
 		return stop(q, index);
@@ -131,12 +135,13 @@ void Device::stop(Queue &q, u32 index)
 	const RingError error = q.ring().error();
 	const auto &text = describe(error);
 	q.batch.clear();
-	q.counters.add(Count::ring_errors);
+	q.counters.add(error);
 	q.stopped_by.store(error, std::memory_order_relaxed);
 	q.starved.store(true, std::memory_order_relaxed); // frames are no news
 	vna_env_log(env_, "queue %s stopped: %s: %s", queue_name(index), text.name, text.rule);
 	if (q.error)
 		vna_env_eventfd_signal(q.error.get());
+	vna_env_queue_stopped(env_, index, text.name, text.rule);
 }
 
 // Returns when the turns have ended that use what is not in the memory table any
@@ -253,6 +258,69 @@ void Device::drop_backend(Queue &q)
 	q.zerocopy.use(nullptr);
 	q.running.store(false, std::memory_order_relaxed);
 	q.taken = q.next = 0;
+}
+
+void Device::show(vna_device_info &info) const
+{
+	bool bound = false, running = false;
+	for (const Queue &q : queues_) {
+		const bool has = q.running.load(std::memory_order_relaxed);
+		bound |= has;
+		running |= has && q.stopped_by.load(std::memory_order_relaxed) == RingError::none;
+	}
+	info.id = id;
+	info.state = running ? VNA_DEVICE_RUNNING :
+		     bound   ? VNA_DEVICE_STOPPED :
+		     shown_.owned.load(std::memory_order_relaxed) ? VNA_DEVICE_OWNED :
+								    VNA_DEVICE_OPENED;
+	info.features = features().word(0);
+	info.features_high = features().word(1);
+	info.regions = shown_.regions.load(std::memory_order_relaxed);
+	info.settings = settings_.get();
+}
+
+void Device::show(u32 index, vna_queue_info &info) const
+{
+	const Queue &q = queues_[index];
+	const RingError stopped_by = q.stopped_by.load(std::memory_order_relaxed);
+	const bool stopped = stopped_by != RingError::none;
+	info.transmits = index == VNA_VHOST_NET_VQ_TX;
+	info.state = stopped						? VNA_QUEUE_STOPPED :
+		     q.running.load(std::memory_order_relaxed) ? VNA_QUEUE_RUNNING :
+								 VNA_QUEUE_OFF;
+	info.rule = stopped ? describe(stopped_by).name : nullptr;
+	info.rule_text = stopped ? describe(stopped_by).rule : nullptr;
+	info.worker = workers_.of(index);
+	info.packed = Ring::packed(features());
+	info.in_order = features().has(VNA_VIRTIO_F_IN_ORDER);
+	info.size = q.shown.size.load(std::memory_order_relaxed);
+	info.base = q.shown.base.load(std::memory_order_relaxed);
+}
+
+Device::State Device::state() const
+{
+	State state{owned_, features(), memory_.table(), {}, 0};
+	for (u32 i = 0; i < queue_count; i++) {
+		const Queue &q = queues_[i];
+		state.backends[i] = q.backend;
+		if (q.stopped_by.load(std::memory_order_relaxed) != RingError::none)
+			state.stopped |= 1u << i;
+	}
+	return state;
+}
+
+// Writes down what may be looked at without the lock, and tells of what changed.
+void Device::tell(const State &before)
+{
+	const State now = state();
+	shown_.owned.store(now.owned, std::memory_order_relaxed);
+	shown_.regions.store(now.memory ? static_cast<u32>(now.memory->regions().size()) : 0,
+			     std::memory_order_relaxed);
+	// A queue that the worker has stopped meanwhile is told of by itself.
+	if (now.owned != before.owned || now.features != before.features ||
+	    now.memory != before.memory || now.backends != before.backends ||
+	    before.stopped & ~now.stopped)
+		vna_env_changed(env_);
 }
 
 // Gives everything back, in the order that lets nothing come after: first what

@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 
+#include "core/control/settings.hh"
 #include "core/control/workers.hh"
 #include "core/memory/message.hh"
 #include "core/net/queue.hh"
@@ -20,7 +21,8 @@ public:
 	Device(const Device &) = delete;
 	Device &operator=(const Device &) = delete;
 
-	// One of the ioctls of linux/vhost.h.  What vhost-net returns.
+	// One of the ioctls of linux/vhost.h, where it is what vhost-net returns, and of
+	// linux/vhost_net_alt.h.
 	long ioctl(u32 command, u64 arg);
 
 	// What write() has and read() gives: messages of the IOTLB.
@@ -49,6 +51,14 @@ public:
 	}
 	[[nodiscard]] static const char *queue_name(u32 i);
 
+	// Shown without a lock, so that nobody who looks waits for the device.
+	void show(vna_device_info &info) const;
+	void show(u32 queue, vna_queue_info &info) const;
+	// In any context; @settings are what all of them are to be.
+	int set(const vna_settings &settings) { return settings_.set(settings); }
+
+	u32 id = 0; // from when others can find it; stays
+
 private:
 	// What a command acts on: the user's pointer, and for a queue's command its
 	// queue.
@@ -59,6 +69,18 @@ private:
 	};
 	struct Command;
 	static const Command commands[];
+
+	// What others are told of when it changes.
+	struct State {
+		bool owned = false;
+		Features features;
+		const RegionTable *memory = nullptr;
+		std::array<const vna_backend *, queue_count> backends{};
+		u32 stopped = 0; // queues, a bit each
+	};
+	[[nodiscard]] State state() const; // with the device's lock
+	void tell(const State &before);
+	long run(const Command &command, Call &call);
 
 	long get_features(const Call &call);
 	long set_features(const Call &call);
@@ -87,6 +109,7 @@ private:
 	long set_vring_kick(const Call &call);
 	long set_vring_call(const Call &call);
 	long set_vring_err(const Call &call);
+	long get_id(const Call &call);
 
 	[[nodiscard]] bool is_owner() const; // of whoever calls
 	[[nodiscard]] Features offered() const;
@@ -120,6 +143,7 @@ private:
 
 	vna_env *env_;
 	const vna_config config_;
+	Settings settings_;
 	// Written under the device lock, for any reader: he may see half of a change.
 	std::array<std::atomic<u64>, Features::words> features_{};
 	Memory memory_;
@@ -135,6 +159,10 @@ private:
 	std::array<Translator::Miss, queue_count> asked_{};
 
 	bool owned_ = false;
+	struct {
+		std::atomic<bool> owned{false};
+		std::atomic<u32> regions{0};
+	} shown_; // of owned_ and memory_
 	bool fork_from_owner_; // what kind of thread a worker is: see vna_config
 	Workers workers_;
 	std::array<Queue, queue_count> queues_;

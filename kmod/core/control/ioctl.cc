@@ -48,7 +48,7 @@ private:
 
 struct Device::Command {
 	u32 number;
-	enum Needs : u8 { nothing, owner, queue } needs;
+	enum Needs : u8 { nothing, owner, queue, no_lock } needs;
 	long (Device::*run)(const Call &);
 	int unowned = eperm; // while there is no owner at all
 };
@@ -81,6 +81,7 @@ constinit const Device::Command Device::commands[] = {
 	{VNA_VHOST_GET_VRING_WORKER, Command::queue, &Device::get_vring_worker, einval},
 	{VNA_VHOST_SET_VRING_BUSYLOOP_TIMEOUT, Command::queue, &Device::set_vring_busyloop_timeout},
 	{VNA_VHOST_GET_VRING_BUSYLOOP_TIMEOUT, Command::queue, &Device::get_vring_busyloop_timeout},
+	{VNA_GET_ID, Command::no_lock, &Device::get_id},
 };
 
 long Device::ioctl(u32 number, u64 arg)
@@ -94,23 +95,36 @@ long Device::ioctl(u32 number, u64 arg)
 			command = &c;
 	}
 
-	DeviceLock lock(env_);
-	Call call{arg};
-	if (command->needs != Command::nothing && !is_owner())
-		return owned_ ? -eperm : -command->unowned;
-	if (command->needs != Command::queue)
-		return (this->*command->run)(call);
+	if (command->needs == Command::no_lock)
+		return (this->*command->run)({arg});
 
-	if (copy_in(call.index, arg))
+	DeviceLock lock(env_);
+	const State before = state();
+	Call call{arg};
+	const long result = run(*command, call);
+	tell(before);
+	return result;
+}
+
+long Device::run(const Command &command, Call &call)
+{
+	if (command.needs != Command::nothing && !is_owner())
+		return owned_ ? -eperm : -command.unowned;
+	if (command.needs != Command::queue)
+		return (this->*command.run)(call);
+
+	if (copy_in(call.index, call.arg))
 		return -efault;
 	if (call.index >= queue_count)
 		return -enobufs;
-	if (!command->run)
+	if (!command.run)
 		return -enotty;
 	call.index = index_nospec(call.index, queue_count);
 	call.queue = &queues_[call.index];
 	QueueLock queue_lock(env_, call.index);
-	return (this->*command->run)(call);
+	const long result = (this->*command.run)(call);
+	call.queue->show();
+	return result;
 }
 
 bool Device::is_owner() const
@@ -500,6 +514,11 @@ long Device::set_vring_busyloop_timeout(const Call &call)
 long Device::get_vring_busyloop_timeout(const Call &call)
 {
 	return copy_out(call.arg, vna_vhost_vring_state{call.index, call.queue->poll.timeout()});
+}
+
+long Device::get_id(const Call &call)
+{
+	return copy_out(call.arg, id);
 }
 
 } // namespace vna

@@ -1,16 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The core's half of glue/abi.h.
 #include "core/control/device.hh"
+#include "core/control/registry.hh"
 
 using vna::Count;
 using vna::Device;
 using vna::RingError;
 
-struct vna_core {
-	vna_core(vna_env *env, const vna_config &config) : device(env, config) {}
+struct vna_core : vna::Registry::Entry {
+	vna_core(vna_env *env, const vna_config &config) : device(env, config), env(env) {}
 
 	Device device;
+	vna_env *const env;
 };
+
+namespace {
+
+constinit vna::Registry registry;
+
+} // namespace
 
 unsigned long vna_core_size()
 {
@@ -105,4 +113,55 @@ const char *vna_core_queue_state(const vna_core *core, vna_u32 queue)
 	if (stopped_by != RingError::none)
 		return vna::describe(stopped_by).name;
 	return q.running.load(std::memory_order_relaxed) ? "running" : "off";
+}
+
+void vna_core_show(const vna_core *core, vna_device_info *info)
+{
+	*info = {};
+	core->device.show(*info);
+}
+
+void vna_core_show_queue(const vna_core *core, vna_u32 queue, vna_queue_info *info)
+{
+	*info = {};
+	core->device.show(queue, *info);
+}
+
+vna_u32 vna_core_rules()
+{
+	return vna::ring_error_texts.size() - 1; // without none
+}
+
+vna_u64 vna_core_broken(const vna_core *core, vna_u32 queue, vna_u32 rule)
+{
+	return core->device.queue(queue).counters.get(static_cast<RingError>(rule + 1));
+}
+
+int vna_core_set(vna_core *core, const vna_settings *settings)
+{
+	return core->device.set(*settings);
+}
+
+int vna_core_register(vna_core *core)
+{
+	if (!registry.add(*core))
+		return -vna::enospc;
+	core->device.id = core->id;
+	return 0;
+}
+
+void vna_core_unregister(vna_core *core)
+{
+	registry.remove(*core);
+}
+
+vna_env *vna_core_at_or_after(vna_u32 id)
+{
+	vna::Registry::Entry *entry = registry.at_or_after(id);
+	return entry ? static_cast<vna_core *>(entry)->env : nullptr;
+}
+
+vna_u32 vna_core_generation()
+{
+	return registry.generation();
 }

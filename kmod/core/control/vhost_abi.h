@@ -117,6 +117,10 @@ struct vna_vhost_features_array {
 #define VNA_VHOST_SET_FORK_FROM_OWNER VNA_IOW(0x84, vna_u8)
 #define VNA_VHOST_GET_FORK_FROM_OWNER VNA_IOR(0x85, vna_u8)
 
+/* linux/vhost_net_alt.h */
+#define VNA_IOC 0xBEu
+#define VNA_GET_ID ((2u << 30) | ((vna_u32)sizeof(vna_u32) << 16) | (VNA_IOC << 8))
+
 /* Feature bits, by number. */
 #define VNA_VIRTIO_NET_F_MRG_RXBUF 15
 #define VNA_VIRTIO_F_NOTIFY_ON_EMPTY 24

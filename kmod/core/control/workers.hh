@@ -30,6 +30,11 @@ public:
 	// Hands a queue over, whose lock is held: who serves it now has its turn
 	// behind, or will find that it isn't his any more.
 	[[nodiscard]] long attach(u32 queue, u32 worker);
+	// The worker that serves @queue, for anyone to know.
+	[[nodiscard]] u32 of(u32 queue) const
+	{
+		return queues_[queue].worker.load(std::memory_order_relaxed);
+	}
 	// The worker that serves @queue, unless it was killed.
 	[[nodiscard]] long find(u32 queue, u32 &worker) const;
 	// All are stopped, and there are no events.

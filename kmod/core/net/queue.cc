@@ -10,11 +10,20 @@ u32 Queue::fetch(u32 max, Weight &weight)
 	const u32 before = batch.segments();
 	const u32 n = ring().fetch(batch, max);
 	if (n)
-		counters.add(Count::batches);
+		count_fetch(n);
 	// A chain that did not fit was walked too.
 	weight.add_segments((batch.out_of_room() ? BufferBatch::capacity : batch.segments()) -
 			    before);
 	return n;
+}
+
+void Queue::count_fetch(u32 n)
+{
+	counters.add_batch(n);
+	const u64 kicks = counters.get(Count::kicks);
+	if (kicks == kicks_)
+		counters.add(Count::kicks_suppressed);
+	kicks_ = kicks;
 }
 
 bool Queue::flush()
@@ -28,6 +37,7 @@ bool Queue::flush()
 	if (!flush_log() || !ring().publish())
 		return false;
 	counters.add(Count::buffers, used);
+	counters.add(Count::descriptors, std::exchange(descriptors_, 0));
 	unsignalled_ = false;
 	// Without an eventfd the driver's wish stays for the time when there is one.
 	if (call && ring().should_signal()) {

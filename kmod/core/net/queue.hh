@@ -38,6 +38,7 @@ public:
 		ring_.set_features(features);
 		framing = Framing(features);
 		logs_buffers = features.has(VNA_VHOST_F_LOG_ALL);
+		show();
 	}
 	// As it was made; what was bound to it has been given back.
 	void reset()
@@ -47,13 +48,27 @@ public:
 		log.set_base(0);
 		logs_buffers = waits = false;
 		poll.reset();
+		show();
 	}
+	// Writes down, for who shows it without the lock, how the ring is set up and how
+	// far it has come.
+	void show()
+	{
+		show_base();
+		shown.size.store(ring().size(), std::memory_order_relaxed);
+	}
+	void show_base() { shown.base.store(ring().base(), std::memory_order_relaxed); }
+
 
 	// Shows the driver what was completed and interrupts it if it wants that.
 	// False: the ring failed.
 	[[nodiscard]] bool flush();
 	// Completes @buffer with @len bytes written; flush() tells the driver.
-	void complete(const Buffer &buffer, u32 len) { ring().complete(buffer, len); }
+	void complete(const Buffer &buffer, u32 len)
+	{
+		descriptors_ += buffer.descs;
+		ring().complete(buffer, len);
+	}
 	// Fetches up to @max buffers to the end of the batch.
 	[[nodiscard]] u32 fetch(u32 max, Weight &weight);
 	// Empties the batch: its first @completed buffers are done with, the others go
@@ -106,6 +121,9 @@ public:
 	// lock, read by whoever shows the state.
 	std::atomic<RingError> stopped_by{RingError::none};
 	std::atomic<bool> running{false}; // backend != null, for the same reader
+	struct {
+		std::atomic<u32> size{1}, base{0};
+	} shown; // see show()
 
 	// Set while frames wait for buffers: more frames are no news then.  See
 	// Device::event().
@@ -128,8 +146,9 @@ public:
 	}
 
 	// Buffers fetched, frames handed over and used buffers shown at a time: 1 …
-	// VNA_MAX_BATCH, fixed for the queue's life.
+	// VNA_MAX_BATCH.  Both are taken over from the settings when a turn begins.
 	u32 batch_limit = VNA_MAX_BATCH;
+	Weight weight_limit;
 
 	// Transmit: what one call to the backend carries, and how long the first buffer
 	// of the last batch was.
@@ -147,7 +166,11 @@ public:
 	u32 next = 0;
 
 private:
+	void count_fetch(u32 n);
+
 	Ring ring_;
+	u64 kicks_ = 0; // at the last fetch that found buffers
+	u32 descriptors_ = 0; // of what is completed and not published
 	bool unsignalled_ = false; // published something since the last interrupt decision
 };
 

@@ -182,6 +182,7 @@ Outcome receive(Queue &q)
 {
 	Virtqueue &ring = q.ring();
 	Hand hand;
+	hand.weight = q.weight_limit;
 
 	feed(q);
 	ring.disable_notify();

@@ -209,7 +209,7 @@ u32 worth_fetching(const Queue &q, const Weight &weight)
 Outcome serve(Queue &q)
 {
 	Virtqueue &ring = q.ring();
-	Weight weight;
+	Weight weight = q.weight_limit;
 
 	ring.disable_notify();
 	for (;;) {

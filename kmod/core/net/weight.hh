@@ -15,6 +15,10 @@ public:
 	// Descriptors cost time whether they carry much or nothing.
 	static constexpr u32 max_segments = 8192;
 
+	Weight() = default;
+	// What a turn may come to before it ends.
+	Weight(u32 packets, u32 bytes) : packet_limit_(packets), byte_limit_(bytes) {}
+
 	// A frame, sent, received or dropped; or a look at the ring that found none.
 	void add(u64 bytes)
 	{
@@ -25,10 +29,13 @@ public:
 	[[nodiscard]] u64 bytes() const { return bytes_; }
 	[[nodiscard]] bool exceeded() const
 	{
-		return packets_ >= max_packets || bytes_ >= max_bytes || segments_ >= max_segments;
+		return packets_ >= packet_limit_ || bytes_ >= byte_limit_ ||
+		       segments_ >= max_segments;
 	}
 
 private:
+	u32 packet_limit_ = max_packets;
+	u32 byte_limit_ = max_bytes;
 	u32 packets_ = 0;
 	u32 segments_ = 0;
 	u64 bytes_ = 0;

@@ -499,6 +499,16 @@ int vna_env_backend_want_room(vna_backend *backend)
 	return Hooks::working(backend, "want_room").want_room();
 }
 
+void vna_env_changed(vna_env *env)
+{
+	env->kernel.changes++;
+}
+
+void vna_env_queue_stopped(vna_env *env, vna_u32 queue, const char *rule, const char *)
+{
+	env->kernel.stopped.emplace_back(queue, rule);
+}
+
 int vna_env_inflight_open(vna_env *env, vna_u32 queue, vna_inflight **out)
 {
 	return Hooks::inflight_open(env->kernel, queue, out);

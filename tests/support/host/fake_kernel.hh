@@ -109,6 +109,9 @@ public:
 	int write_message(const void *from, unsigned long len);
 
 	std::vector<std::string> log;
+	// What others would be told: that something changed, and which queue broke which rule.
+	unsigned changes = 0;
+	std::vector<std::pair<vna_u32, std::string>> stopped;
 
 	// A queue's counter by its name in the tables that vna_core_counter_name() gives.
 	[[nodiscard]] unsigned long long counter(vna_u32 queue, const std::string &name) const;

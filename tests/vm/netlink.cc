@@ -1,0 +1,665 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The generic netlink family: what it shows, of whom and to whom, what it refuses and in which
+ * words, and what it tells by itself.
+ */
+#include "ktap.hh"
+#include "ktap.hh"
+#include "support/child.hh"
+#include "support/counters.hh"
+#include "support/genl.hh"
+#include "support/live.hh"
+
+#include <algorithm>
+#include <atomic>
+#include <fcntl.h>
+#include <fstream>
+#include <linux/if_ether.h>
+#include <linux/vhost_net_alt.h>
+#include <memory>
+#include <net/if.h>
+#include <sched.h>
+#include <set>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <thread>
+
+using namespace vna;
+using namespace vna::vm;
+
+namespace
+{
+
+std::string device_path;
+
+Genl family()
+{
+	return Genl(VHOST_NET_ALT_FAMILY_NAME);
+}
+
+std::uint32_t id_of(const VhostDevice &device)
+{
+	std::uint32_t id = 0;
+	CHECK_ERRNO(device.request(VHOST_NET_ALT_GET_ID, &id), 0);
+	CHECK(id);
+	return id;
+}
+
+Attributes dev(std::uint32_t id)
+{
+	return Attributes().u32(VHOST_NET_ALT_A_DEV_ID, id);
+}
+
+/* The one reply to a request that succeeds. */
+Attributes get(Genl &genl, unsigned command, const Attributes &request)
+{
+	const GenlResult result = genl.request(command, request);
+	CHECK(!result.error, "%s: %s", std::strerror(result.error), result.text.c_str());
+	CHECK_EQUAL(result.messages.size(), 1);
+	CHECK_EQUAL(result.messages[0].command, command);
+	return result.messages[0].attributes;
+}
+
+Attributes queue(Genl &genl, std::uint32_t id, unsigned index)
+{
+	return get(genl, VHOST_NET_ALT_CMD_QUEUE_GET,
+		   Attributes()
+			   .u32(VHOST_NET_ALT_A_QUEUE_DEV_ID, id)
+			   .u32(VHOST_NET_ALT_A_QUEUE_ID, index));
+}
+
+/*
+ * That a request is refused with these words, about an attribute: what ends a dump on its way has
+ * words only on 6.1.
+ */
+void refused(const GenlResult &result, int error, const std::string &text, bool about_one = true)
+{
+	CHECK_ERRNO(result.error, error);
+	CHECK(result.text == text, "the kernel says \"%s\"", result.text.c_str());
+	CHECK(!about_one || result.offset || result.missing, "about no attribute");
+	CHECK(result.messages.empty());
+}
+
+/* --- what is shown --- */
+
+std::uint32_t fdinfo_id(const VhostDevice &device)
+{
+	std::ifstream file("/proc/self/fdinfo/" + std::to_string(device.fd()));
+	for (std::string line; std::getline(file, line);)
+		if (line.starts_with("id:"))
+			return static_cast<std::uint32_t>(std::stoul(line.substr(3)));
+	ktap::fail(__FILE__, __LINE__, "fdinfo has no id");
+}
+
+void an_id_is_the_same_everywhere()
+{
+	Genl genl = family();
+	const VhostDevice first(device_path), second(device_path);
+	CHECK(id_of(first) != id_of(second));
+	CHECK_EQUAL(fdinfo_id(first), id_of(first));
+	const Attributes shown = get(genl, VHOST_NET_ALT_CMD_DEV_GET, dev(id_of(first)));
+	CHECK_EQUAL(shown.u32(VHOST_NET_ALT_A_DEV_ID), id_of(first));
+	const GenlResult all = genl.dump(VHOST_NET_ALT_CMD_DEV_GET);
+	CHECK_ERRNO(all.error, 0);
+	CHECK_EQUAL(all.messages.size(), 2);
+}
+
+void an_id_is_not_given_again()
+{
+	std::uint32_t last = 0;
+	for (unsigned i = 0; i < 20; i++) {
+		const VhostDevice device(device_path);
+		CHECK(id_of(device) > last);
+		last = id_of(device);
+	}
+}
+
+void a_device_shows_how_it_was_set_up()
+{
+	Genl genl = family();
+	const VhostDevice fresh(device_path);
+	const Attributes before = get(genl, VHOST_NET_ALT_CMD_DEV_GET, dev(id_of(fresh)));
+	CHECK_EQUAL(before.u32(VHOST_NET_ALT_A_DEV_STATE), VHOST_NET_ALT_DEV_STATE_OPENED);
+	CHECK(!before.has(VHOST_NET_ALT_A_DEV_OWNER_PID));
+	CHECK_EQUAL(before.u32(VHOST_NET_ALT_A_DEV_MEM_REGIONS), 0);
+
+	Live live(device_path, {.features = feature::version_1 | feature::indirect, .size = 128});
+	const std::uint32_t id = id_of(live.rig.device);
+	const Attributes now = get(genl, VHOST_NET_ALT_CMD_DEV_GET, dev(id));
+	CHECK_EQUAL(now.u32(VHOST_NET_ALT_A_DEV_STATE), VHOST_NET_ALT_DEV_STATE_RUNNING);
+	CHECK_EQUAL(now.u32(VHOST_NET_ALT_A_DEV_OWNER_PID), getpid());
+	CHECK_EQUAL(now.u64(VHOST_NET_ALT_A_DEV_FEATURES), feature::version_1 | feature::indirect);
+	CHECK_EQUAL(now.u64(VHOST_NET_ALT_A_DEV_FEATURES_HIGH), 0);
+	CHECK_EQUAL(now.u32(VHOST_NET_ALT_A_DEV_MEM_REGIONS), 2);
+	CHECK_EQUAL(now.u32(VHOST_NET_ALT_A_DEV_QUEUES), 2);
+
+	live.pass();
+	for (unsigned index : {rx_queue, tx_queue}) {
+		const Attributes shown = queue(genl, id, index);
+		CHECK_EQUAL(shown.u32(VHOST_NET_ALT_A_QUEUE_DEV_ID), id);
+		CHECK_EQUAL(shown.u32(VHOST_NET_ALT_A_QUEUE_ID), index);
+		CHECK_EQUAL(shown.u32(VHOST_NET_ALT_A_QUEUE_TYPE),
+			    index == rx_queue ? VHOST_NET_ALT_QUEUE_TYPE_RX :
+						VHOST_NET_ALT_QUEUE_TYPE_TX);
+		CHECK_EQUAL(shown.u32(VHOST_NET_ALT_A_QUEUE_STATE),
+			    VHOST_NET_ALT_QUEUE_STATE_RUNNING);
+		CHECK_EQUAL(shown.u32(VHOST_NET_ALT_A_QUEUE_RING_SIZE), 128);
+		CHECK_EQUAL(shown.u32(VHOST_NET_ALT_A_QUEUE_RING_FORMAT),
+			    VHOST_NET_ALT_RING_FORMAT_SPLIT);
+		CHECK_EQUAL(shown.u32(VHOST_NET_ALT_A_QUEUE_BACKEND),
+			    VHOST_NET_ALT_BACKEND_TYPE_TAP);
+		CHECK_EQUAL(shown.u32(VHOST_NET_ALT_A_QUEUE_IFINDEX), index_of("vna0"));
+		CHECK(shown.string(VHOST_NET_ALT_A_QUEUE_IFNAME) == "vna0");
+		CHECK(shown.u32(VHOST_NET_ALT_A_QUEUE_WORKER_PID));
+		CHECK(!shown.has(VHOST_NET_ALT_A_QUEUE_IN_ORDER));
+		CHECK(!shown.has(VHOST_NET_ALT_A_QUEUE_RULE));
+	}
+	/* The base is where the device stands: nothing is outstanding on this queue. */
+	unsigned base;
+	live.rig.detach();
+	CHECK_ERRNO(live.rig.device.get_base(tx_queue, base), 0);
+	const Attributes off = queue(genl, id, tx_queue);
+	CHECK_EQUAL(off.u32(VHOST_NET_ALT_A_QUEUE_BASE), base);
+	CHECK_EQUAL(off.u32(VHOST_NET_ALT_A_QUEUE_STATE), VHOST_NET_ALT_QUEUE_STATE_OFF);
+	CHECK_EQUAL(off.u32(VHOST_NET_ALT_A_QUEUE_BACKEND), VHOST_NET_ALT_BACKEND_TYPE_NONE);
+	CHECK(!off.has(VHOST_NET_ALT_A_QUEUE_IFNAME));
+}
+
+void backends_have_their_type_and_device()
+{
+	Genl genl = family();
+	Rig rig(device_path, {});
+	const std::uint32_t id = id_of(rig.device);
+	const Link lower = Link::dummy("lower0");
+	set_up("lower0");
+	{
+		const PacketSocket packet("lower0", ETH_P_ALL);
+		rig.attach(packet.fd());
+		const Attributes shown = queue(genl, id, rx_queue);
+		CHECK_EQUAL(shown.u32(VHOST_NET_ALT_A_QUEUE_BACKEND),
+			    VHOST_NET_ALT_BACKEND_TYPE_PACKET);
+		CHECK(shown.string(VHOST_NET_ALT_A_QUEUE_IFNAME) == "lower0");
+		rig.detach();
+	}
+	const Link upper = Link::macvtap("mactap0", "lower0");
+	set_up("mactap0");
+	const Tap macvtap = Tap::of_macvtap("mactap0");
+	rig.attach(macvtap.fd());
+	const Attributes shown = queue(genl, id, tx_queue);
+	CHECK_EQUAL(shown.u32(VHOST_NET_ALT_A_QUEUE_BACKEND), VHOST_NET_ALT_BACKEND_TYPE_MACVTAP);
+	CHECK(shown.string(VHOST_NET_ALT_A_QUEUE_IFNAME) == "mactap0");
+	rig.detach();
+}
+
+/* --- statistics --- */
+
+Attributes stats(Genl &genl, std::uint32_t id, bool queues, unsigned index = 0)
+{
+	Attributes request = Attributes().u32(VHOST_NET_ALT_A_QSTATS_DEV_ID, id);
+	if (queues)
+		request.u32(VHOST_NET_ALT_A_QSTATS_SCOPE, VHOST_NET_ALT_QSTATS_SCOPE_QUEUE);
+	const GenlResult result = genl.dump(VHOST_NET_ALT_CMD_QSTATS_GET, request);
+	CHECK(!result.error, "%s: %s", std::strerror(result.error), result.text.c_str());
+	CHECK_EQUAL(result.messages.size(), queues ? 2 : 1);
+	return result.messages.at(index).attributes;
+}
+
+void statistics_equal_what_was_sent()
+{
+	Genl genl = family();
+	Live live(device_path);
+	const std::uint32_t id = id_of(live.rig.device);
+	constexpr unsigned count = 300;
+	const Traffic traffic{.count = count, .batch = 7};
+	transmit(live.rig, live.wire.far, traffic);
+	std::uint64_t bytes = 0;
+	{
+		const Attributes tx = stats(genl, id, true, 1).nest(VHOST_NET_ALT_A_QSTATS_TX);
+		CHECK_EQUAL(tx.u64(VHOST_NET_ALT_A_COUNTERS_PACKETS), count);
+		CHECK_EQUAL(tx.u64(VHOST_NET_ALT_A_COUNTERS_BUFFERS), count);
+		CHECK_EQUAL(tx.u64(VHOST_NET_ALT_A_COUNTERS_DESCRIPTORS), count);
+		bytes = tx.u64(VHOST_NET_ALT_A_COUNTERS_BYTES);
+		CHECK(bytes >= count * 60);
+		/* Each fetch has one size: the histogram is of all of them. */
+		std::uint64_t fetches = 0, least = 0, most = 0;
+		for (unsigned i = 0; i < 7; i++) {
+			const std::uint64_t n = tx.u64(VHOST_NET_ALT_A_COUNTERS_BATCH_1 + i);
+			fetches += n;
+			least += n << i;
+			most += n * ((2u << i) - 1);
+		}
+		CHECK_EQUAL(fetches, tx.u64(VHOST_NET_ALT_A_COUNTERS_BATCHES));
+		CHECK(least <= count && count <= most, "%llu to %llu", (unsigned long long)least,
+		      (unsigned long long)most);
+		CHECK(tx.u64(VHOST_NET_ALT_A_COUNTERS_KICKS) +
+			      tx.u64(VHOST_NET_ALT_A_COUNTERS_KICKS_SUPPRESSED) >=
+		      fetches);
+	}
+	Receiver receiver(live.rig, {.count = 40});
+	receiver.run(live.wire.far);
+
+	/* The same by queue and by device, and in fdinfo. */
+	const Attributes device = stats(genl, id, false);
+	const Counters fdinfo(live.rig.device.fd());
+	CHECK_EQUAL(device.u32(VHOST_NET_ALT_A_QSTATS_DEV_ID), id);
+	const Attributes rx = device.nest(VHOST_NET_ALT_A_QSTATS_RX);
+	const Attributes tx = device.nest(VHOST_NET_ALT_A_QSTATS_TX);
+	CHECK_EQUAL(rx.u64(VHOST_NET_ALT_A_COUNTERS_PACKETS), 40);
+	CHECK_EQUAL(tx.u64(VHOST_NET_ALT_A_COUNTERS_BYTES), bytes);
+	CHECK_EQUAL(rx.u64(VHOST_NET_ALT_A_COUNTERS_PACKETS), fdinfo.at("rx.packets"));
+	CHECK_EQUAL(rx.u64(VHOST_NET_ALT_A_COUNTERS_CALLS_SUPPRESSED),
+		    fdinfo.at("rx.calls_suppressed"));
+	CHECK_EQUAL(tx.u64(VHOST_NET_ALT_A_COUNTERS_CALLS), fdinfo.at("tx.calls"));
+	CHECK_EQUAL(tx.u64(VHOST_NET_ALT_A_COUNTERS_RING_ERRORS), 0);
+	for (unsigned index : {rx_queue, tx_queue}) {
+		const Attributes one = stats(genl, id, true, index);
+		CHECK_EQUAL(one.u32(VHOST_NET_ALT_A_QSTATS_QUEUE_ID), index);
+		CHECK(one.has(index == rx_queue ? VHOST_NET_ALT_A_QSTATS_RX :
+						  VHOST_NET_ALT_A_QSTATS_TX));
+		CHECK(!one.has(index == rx_queue ? VHOST_NET_ALT_A_QSTATS_TX :
+						   VHOST_NET_ALT_A_QSTATS_RX));
+	}
+}
+
+/* --- what is refused --- */
+
+void bad_requests_are_refused_in_words()
+{
+	Genl genl = family();
+	const VhostDevice device(device_path);
+	const std::uint32_t id = id_of(device);
+	const auto get_dev = [&](const Attributes &request) {
+		return genl.request(VHOST_NET_ALT_CMD_DEV_GET, request);
+	};
+	refused(get_dev({}), EINVAL, "attribute id is missing");
+	refused(get_dev(dev(0)), ERANGE, "integer out of range");
+	const std::uint16_t half = 1;
+	refused(get_dev(Attributes().raw(VHOST_NET_ALT_A_DEV_ID, &half, sizeof half)), EINVAL,
+		"invalid attribute length");
+	refused(get_dev(dev(id).u32(99, 1)), EINVAL, "Unknown attribute type");
+	const std::string gone = "no device with this id in this network namespace";
+	refused(get_dev(dev(id + 1000)), ENODEV, gone);
+	refused(genl.dump(VHOST_NET_ALT_CMD_QSTATS_GET,
+			  Attributes().u32(VHOST_NET_ALT_A_QSTATS_DEV_ID, id + 1000)),
+		ENODEV, gone, false);
+	refused(genl.dump(VHOST_NET_ALT_CMD_DEV_GET, dev(id)), EINVAL, "a dump is of all devices",
+		false);
+	refused(genl.dump(VHOST_NET_ALT_CMD_QSTATS_GET,
+			  Attributes().u32(VHOST_NET_ALT_A_QSTATS_SCOPE, 2)),
+		EINVAL, "reserved bit set");
+	refused(genl.request(VHOST_NET_ALT_CMD_QUEUE_GET,
+			     Attributes().u32(VHOST_NET_ALT_A_QUEUE_DEV_ID, id)),
+		EINVAL, "attribute id is missing");
+	refused(genl.request(VHOST_NET_ALT_CMD_QUEUE_GET,
+			     Attributes()
+				     .u32(VHOST_NET_ALT_A_QUEUE_DEV_ID, id)
+				     .u32(VHOST_NET_ALT_A_QUEUE_ID, 2)),
+		ENOENT, "no queue with this id in the device");
+	/* None of it did anything. */
+	CHECK(!get(genl, VHOST_NET_ALT_CMD_DEV_GET, dev(id)).has(VHOST_NET_ALT_A_DEV_OWNER_PID));
+}
+
+struct Setting {
+	unsigned attribute;
+	std::uint32_t least, most;
+};
+
+constexpr Setting settings[] = {
+	{VHOST_NET_ALT_A_DEV_RX_BATCH, 1, 64},
+	{VHOST_NET_ALT_A_DEV_TX_BATCH, 1, 64},
+	{VHOST_NET_ALT_A_DEV_WEIGHT_PACKETS, 1, 65536},
+	{VHOST_NET_ALT_A_DEV_WEIGHT_BYTES, 65536, 64 << 20},
+};
+
+GenlResult set(Genl &genl, std::uint32_t id, unsigned attribute, std::uint32_t value)
+{
+	return genl.request(VHOST_NET_ALT_CMD_DEV_SET, dev(id).u32(attribute, value));
+}
+
+void settings_have_bounds_and_change_alone()
+{
+	Genl genl = family();
+	const VhostDevice device(device_path), other(device_path);
+	const std::uint32_t id = id_of(device);
+	const auto values = [&](std::uint32_t of) {
+		const Attributes shown = get(genl, VHOST_NET_ALT_CMD_DEV_GET, dev(of));
+		std::vector<std::uint32_t> all;
+		for (const Setting &setting : settings)
+			all.push_back(shown.u32(setting.attribute));
+		return all;
+	};
+	const auto first = values(id_of(other));
+	for (std::size_t i = 0; i < std::size(settings); i++) {
+		const Setting &s = settings[i];
+		auto want = values(id);
+		refused(set(genl, id, s.attribute, s.least - 1), ERANGE, "integer out of range");
+		refused(set(genl, id, s.attribute, s.most + 1), ERANGE, "integer out of range");
+		CHECK(values(id) == want);
+		for (const std::uint32_t value : {s.most, s.least}) {
+			CHECK_ERRNO(set(genl, id, s.attribute, value).error, 0);
+			want[i] = value;
+			CHECK(values(id) == want);
+		}
+	}
+	CHECK(values(id_of(other)) == first);
+	/* All or nothing. */
+	const auto before = values(id);
+	refused(genl.request(VHOST_NET_ALT_CMD_DEV_SET,
+			     dev(id).u32(VHOST_NET_ALT_A_DEV_RX_BATCH, 33)
+				     .u32(VHOST_NET_ALT_A_DEV_TX_BATCH, 65)),
+		ERANGE, "integer out of range");
+	CHECK(values(id) == before);
+	refused(genl.request(VHOST_NET_ALT_CMD_DEV_SET, {}), EINVAL, "attribute id is missing");
+}
+
+void settings_take_effect_under_traffic()
+{
+	Genl genl = family();
+	Live live(device_path);
+	const std::uint32_t id = id_of(live.rig.device);
+	CHECK_ERRNO(set(genl, id, VHOST_NET_ALT_A_DEV_TX_BATCH, 1).error, 0);
+	CHECK_ERRNO(set(genl, id, VHOST_NET_ALT_A_DEV_WEIGHT_PACKETS, 4).error, 0);
+	transmit(live.rig, live.wire.far, {.count = 64, .batch = 32});
+	const Attributes tx = stats(genl, id, true, 1).nest(VHOST_NET_ALT_A_QSTATS_TX);
+	CHECK_EQUAL(tx.u64(VHOST_NET_ALT_A_COUNTERS_BATCH_1), 64);
+	CHECK_EQUAL(tx.u64(VHOST_NET_ALT_A_COUNTERS_BATCHES), 64);
+	CHECK(tx.u64(VHOST_NET_ALT_A_COUNTERS_REQUEUES) > 0);
+	std::atomic<bool> stop = false;
+	std::thread changes([&] {
+		Genl other = family();
+		for (std::uint32_t i = 0; !stop; i++) {
+			set(other, id, VHOST_NET_ALT_A_DEV_TX_BATCH, 1 + i % 64);
+			set(other, id, VHOST_NET_ALT_A_DEV_RX_BATCH, 64 - i % 64);
+			set(other, id, VHOST_NET_ALT_A_DEV_WEIGHT_PACKETS, 1 + i % 300);
+		}
+	});
+	std::string failure;
+	try {
+		for (unsigned i = 0; i < 20; i++)
+			live.pass(20);
+	} catch (const ktap::Failure &failed) {
+		failure = failed.what;
+	}
+	stop = true;
+	changes.join();
+	CHECK(failure.empty(), "%s", failure.c_str());
+}
+
+void only_who_may_administrate_sets()
+{
+	const VhostDevice device(device_path);
+	const std::uint32_t id = id_of(device);
+	CHECK_EQUAL(in_child([&] {
+			    CHECK(!setresuid(65534, 65534, 65534));
+			    Genl genl = family();
+			    CHECK_ERRNO(set(genl, id, VHOST_NET_ALT_A_DEV_TX_BATCH, 7).error,
+					EPERM);
+			    /* To look is everyone's. */
+			    const Attributes shown =
+				    get(genl, VHOST_NET_ALT_CMD_DEV_GET, dev(id));
+			    CHECK(shown.u32(VHOST_NET_ALT_A_DEV_TX_BATCH) != 7);
+			    return 0;
+		    }),
+		    0);
+}
+
+void namespaces_do_not_see_each_other()
+{
+	Genl genl = family();
+	const VhostDevice device(device_path);
+	const std::uint32_t id = id_of(device);
+	genl.join(VHOST_NET_ALT_MCGRP_MGMT);
+	Child child([&](Child &self) {
+		CHECK(!unshare(CLONE_NEWNET));
+		Genl own = family();
+		CHECK(own.dump(VHOST_NET_ALT_CMD_DEV_GET).messages.empty());
+		CHECK(own.dump(VHOST_NET_ALT_CMD_QUEUE_GET).messages.empty());
+		refused(own.request(VHOST_NET_ALT_CMD_DEV_GET, dev(id)), ENODEV,
+			"no device with this id in this network namespace");
+		CHECK_ERRNO(set(own, id, VHOST_NET_ALT_A_DEV_TX_BATCH, 7).error, ENODEV);
+		const VhostDevice inner(device_path);
+		const GenlResult mine = own.dump(VHOST_NET_ALT_CMD_DEV_GET);
+		CHECK_EQUAL(mine.messages.size(), 1);
+		CHECK_EQUAL(mine.messages[0].attributes.u32(VHOST_NET_ALT_A_DEV_ID),
+			    id_of(inner));
+		self.ready();
+		pause();
+		return 0;
+	});
+	child.wait_ready();
+	CHECK_EQUAL(genl.dump(VHOST_NET_ALT_CMD_DEV_GET).messages.size(), 1);
+	int error;
+	CHECK(!genl.poll(error), "a device of another namespace was told of");
+	CHECK_ERRNO(error, EAGAIN);
+	child.kill(SIGKILL);
+	child.wait();
+}
+
+/* --- dumps --- */
+
+/* Ids in a dump, which must ascend. */
+std::set<std::uint32_t> ids_of(const GenlResult &result)
+{
+	std::set<std::uint32_t> ids;
+	std::uint32_t last = 0;
+	for (const GenlMessage &message : result.messages) {
+		const std::uint32_t id = message.attributes.u32(VHOST_NET_ALT_A_DEV_ID);
+		CHECK(id > last, "%u comes after %u", id, last);
+		ids.insert(last = id);
+	}
+	return ids;
+}
+
+void a_dump_of_many_devices_comes_in_parts()
+{
+	Genl genl = family();
+	std::vector<std::unique_ptr<VhostDevice>> devices;
+	std::set<std::uint32_t> want;
+	for (unsigned i = 0; i < 200; i++) {
+		devices.push_back(std::make_unique<VhostDevice>(device_path));
+		want.insert(id_of(*devices.back()));
+	}
+	const GenlResult all = genl.dump(VHOST_NET_ALT_CMD_DEV_GET);
+	CHECK_ERRNO(all.error, 0);
+	CHECK(!all.interrupted);
+	CHECK(ids_of(all) == want);
+	const GenlResult counters =
+		genl.dump(VHOST_NET_ALT_CMD_QSTATS_GET,
+			  Attributes().u32(VHOST_NET_ALT_A_QSTATS_SCOPE,
+					   VHOST_NET_ALT_QSTATS_SCOPE_QUEUE));
+	CHECK_ERRNO(counters.error, 0);
+	CHECK_EQUAL(counters.messages.size(), 400);
+	CHECK(!counters.interrupted && counters.packets > 2);
+	const GenlResult queues =
+		genl.dump(VHOST_NET_ALT_CMD_QUEUE_GET,
+			  Attributes().u32(VHOST_NET_ALT_A_QUEUE_DEV_ID, *want.begin()));
+	CHECK_EQUAL(queues.messages.size(), 2);
+}
+
+void dumps_while_devices_come_and_go()
+{
+	Genl genl = family();
+	const VhostDevice first(device_path);
+	std::atomic<bool> stop = false;
+	std::thread churn([&] {
+		std::vector<std::unique_ptr<VhostDevice>> devices(100);
+		for (std::size_t i = 0; !stop; i = (i * 7 + 13) % devices.size()) {
+			devices[i].reset();
+			devices[i] = std::make_unique<VhostDevice>(device_path);
+		}
+	});
+	std::string failure;
+	unsigned interrupted = 0;
+	try {
+		for (unsigned i = 0; i < 150; i++) {
+			const GenlResult all = genl.dump(VHOST_NET_ALT_CMD_DEV_GET);
+			CHECK_ERRNO(all.error, 0);
+			CHECK(ids_of(all).contains(id_of(first)));
+			interrupted += all.interrupted;
+			CHECK_ERRNO(genl.dump(VHOST_NET_ALT_CMD_QSTATS_GET).error, 0);
+		}
+	} catch (const ktap::Failure &failed) {
+		failure = failed.what;
+	}
+	stop = true;
+	churn.join();
+	CHECK(failure.empty(), "%s", failure.c_str());
+	CHECK(interrupted, "no dump says that devices came and went");
+}
+
+/* --- notifications --- */
+
+void devices_that_come_change_and_go_are_told_of()
+{
+	Genl genl = family();
+	genl.join(VHOST_NET_ALT_MCGRP_MGMT);
+	std::uint32_t id;
+	const auto expect = [&](unsigned command) {
+		const GenlMessage message = genl.next();
+		CHECK_EQUAL(message.command, command);
+		CHECK_EQUAL(message.attributes.u32(VHOST_NET_ALT_A_DEV_ID), id);
+		return message.attributes;
+	};
+	const auto nothing = [&] {
+		int error;
+		CHECK(!genl.poll(error));
+		CHECK_ERRNO(error, EAGAIN);
+	};
+	{
+		VhostDevice device(device_path);
+		id = id_of(device);
+		expect(VHOST_NET_ALT_CMD_DEV_ADD_NTF);
+		std::uint64_t features;
+		CHECK_ERRNO(device.get_features(features), 0);
+		nothing();
+		CHECK_ERRNO(device.set_owner(), 0);
+		const Attributes owned = expect(VHOST_NET_ALT_CMD_DEV_CHANGE_NTF);
+		CHECK_EQUAL(owned.u32(VHOST_NET_ALT_A_DEV_OWNER_PID), getpid());
+		CHECK_ERRNO(device.set_owner(), EBUSY);
+		nothing();
+		CHECK_ERRNO(device.set_features(feature::version_1), 0);
+		const Attributes changed = expect(VHOST_NET_ALT_CMD_DEV_CHANGE_NTF);
+		CHECK_EQUAL(changed.u64(VHOST_NET_ALT_A_DEV_FEATURES), feature::version_1);
+		CHECK_ERRNO(device.set_features(feature::version_1), 0);
+		nothing();
+		Genl other = family();
+		CHECK_ERRNO(set(other, id, VHOST_NET_ALT_A_DEV_TX_BATCH, 3).error, 0);
+		const Attributes set_one = expect(VHOST_NET_ALT_CMD_DEV_CHANGE_NTF);
+		CHECK_EQUAL(set_one.u32(VHOST_NET_ALT_A_DEV_TX_BATCH), 3);
+		CHECK_ERRNO(set(other, id, VHOST_NET_ALT_A_DEV_TX_BATCH, 3).error, 0);
+		nothing();
+	}
+	expect(VHOST_NET_ALT_CMD_DEV_DEL_NTF);
+	nothing();
+}
+
+void a_backend_that_comes_and_goes_is_told_of()
+{
+	Genl genl = family();
+	Rig rig(device_path, {});
+	const Tap tap("vna0");
+	genl.join(VHOST_NET_ALT_MCGRP_MGMT);
+	CHECK_ERRNO(rig.device.set_backend(tx_queue, tap.fd()), 0);
+	const GenlMessage bound = genl.next();
+	CHECK_EQUAL(bound.command, VHOST_NET_ALT_CMD_DEV_CHANGE_NTF);
+	CHECK_EQUAL(bound.attributes.u32(VHOST_NET_ALT_A_DEV_STATE),
+		    VHOST_NET_ALT_DEV_STATE_RUNNING);
+	CHECK_ERRNO(rig.device.set_backend(tx_queue, -1), 0);
+	CHECK_EQUAL(genl.next().attributes.u32(VHOST_NET_ALT_A_DEV_STATE),
+		    VHOST_NET_ALT_DEV_STATE_OWNED);
+}
+
+void a_broken_rule_is_told_by_name()
+{
+	Genl genl = family(), asks = family();
+	Live live(device_path);
+	const std::uint32_t id = id_of(live.rig.device);
+	genl.join(VHOST_NET_ALT_MCGRP_MGMT);
+	driver::SplitTable &table = live.rig.tx.split_table();
+	table.set_avail_idx(static_cast<std::uint16_t>(table.avail_idx() + 1000));
+	live.rig.tx.kick();
+	const GenlMessage message = genl.next();
+	CHECK_EQUAL(message.command, VHOST_NET_ALT_CMD_QUEUE_ERROR_NTF);
+	const Attributes &told = message.attributes;
+	CHECK_EQUAL(told.u32(VHOST_NET_ALT_A_QUEUE_DEV_ID), id);
+	CHECK_EQUAL(told.u32(VHOST_NET_ALT_A_QUEUE_ID), tx_queue);
+	CHECK_EQUAL(told.u32(VHOST_NET_ALT_A_QUEUE_TYPE), VHOST_NET_ALT_QUEUE_TYPE_TX);
+	CHECK(told.string(VHOST_NET_ALT_A_QUEUE_RULE) == "avail_index_jump");
+	CHECK(told.string(VHOST_NET_ALT_A_QUEUE_RULE_TEXT).starts_with("available index moved"));
+	/* The same can be asked for. */
+	const Attributes shown = queue(asks, id, tx_queue);
+	CHECK_EQUAL(shown.u32(VHOST_NET_ALT_A_QUEUE_STATE), VHOST_NET_ALT_QUEUE_STATE_STOPPED);
+	CHECK(shown.string(VHOST_NET_ALT_A_QUEUE_RULE) == "avail_index_jump");
+	const Attributes tx = stats(asks, id, true, 1).nest(VHOST_NET_ALT_A_QSTATS_TX);
+	CHECK_EQUAL(tx.u64(VHOST_NET_ALT_A_COUNTERS_RING_ERRORS), 1);
+	const Attributes rules = tx.nest(VHOST_NET_ALT_A_COUNTERS_RING_ERRORS_BY_RULE);
+	CHECK_EQUAL(rules.u64(VHOST_NET_ALT_A_RULES_AVAIL_INDEX_JUMP), 1);
+	CHECK(!rules.has(VHOST_NET_ALT_A_RULES_RING_FAULT));
+	/* Set up anew it runs, which is told too. */
+	CHECK_ERRNO(live.rig.device.set_backend(tx_queue, -1), 0);
+	CHECK_EQUAL(genl.next().command, VHOST_NET_ALT_CMD_DEV_CHANGE_NTF);
+	CHECK_EQUAL(queue(asks, id, tx_queue).u32(VHOST_NET_ALT_A_QUEUE_STATE),
+		    VHOST_NET_ALT_QUEUE_STATE_OFF);
+}
+
+void who_is_too_slow_is_told_so()
+{
+	Genl slow = family(), genl = family();
+	const VhostDevice device(device_path);
+	const std::uint32_t id = id_of(device);
+	slow.set_receive_buffer(4096);
+	slow.join(VHOST_NET_ALT_MCGRP_MGMT);
+	constexpr unsigned events = 10000;
+	for (unsigned i = 0; i < events; i++)
+		CHECK_ERRNO(set(genl, id, VHOST_NET_ALT_A_DEV_TX_BATCH, 1 + i % 2).error, 0);
+	unsigned told = 0, lost = 0;
+	for (int error = 0;;) {
+		if (slow.poll(error))
+			told++;
+		else if (error == ENOBUFS)
+			lost++;
+		else
+			break;
+	}
+	CHECK(told < events && lost, "%u events told, %u times ENOBUFS", told, lost);
+	/* It goes on with what comes then. */
+	CHECK_ERRNO(set(genl, id, VHOST_NET_ALT_A_DEV_TX_BATCH, 9).error, 0);
+	CHECK_EQUAL(slow.next().attributes.u32(VHOST_NET_ALT_A_DEV_TX_BATCH), 9);
+}
+
+void the_module_stays_while_it_is_in_use()
+{
+	const VhostDevice device(device_path);
+	CHECK(syscall(SYS_delete_module, "vhost_net_alt", O_NONBLOCK) == -1);
+	CHECK_ERRNO(errno, EAGAIN);
+}
+
+} /* namespace */
+
+int main(int argc, char **argv)
+{
+	ktap::Suite suite(argc, argv);
+	device_path = suite.device();
+	const auto add = [&](const char *name, void (*test)()) {
+		suite.add_stricter(name, "has no netlink family", test);
+	};
+	add("an id is the same by ioctl, in fdinfo and by netlink", an_id_is_the_same_everywhere);
+	add("an id is not given again", an_id_is_not_given_again);
+	add("a device and its queues show how they were set up", a_device_shows_how_it_was_set_up);
+	add("backends show their type and network device", backends_have_their_type_and_device);
+	add("statistics equal what was sent, to the packet", statistics_equal_what_was_sent);
+	add("bad requests are refused in words", bad_requests_are_refused_in_words);
+	add("settings have bounds, and change alone", settings_have_bounds_and_change_alone);
+	add("settings take effect under traffic", settings_take_effect_under_traffic);
+	add("only who may administrate changes settings", only_who_may_administrate_sets);
+	add("network namespaces do not see each other's devices", namespaces_do_not_see_each_other);
+	add("a dump of many devices comes in parts", a_dump_of_many_devices_comes_in_parts);
+	add("dumps while 100 devices come and go", dumps_while_devices_come_and_go);
+	add("devices that come, change and go are told of",
+	    devices_that_come_change_and_go_are_told_of);
+	add("a backend that comes and goes is told of", a_backend_that_comes_and_goes_is_told_of);
+	add("a broken rule is told by name", a_broken_rule_is_told_by_name);
+	add("who is too slow for 10,000 events is told so", who_is_too_slow_is_told_so);
+	add("the module stays while it is in use", the_module_stays_while_it_is_in_use);
+	return suite.run();
+}
