@@ -38,7 +38,8 @@ struct Offloads {
 };
 
 struct Port {
-	static constexpr unsigned max_queues = 256; // of a tap (MAX_TAP_QUEUES)
+	// Of a tap there may be 256, but one message carries 253 descriptors (SCM_MAX_FD).
+	static constexpr unsigned max_queues = 126;
 	static constexpr unsigned min_mtu = 68, max_mtu = 65535;
 
 	std::string name;

@@ -106,7 +106,7 @@ TEST(Config, WhatIsWrongIsToldWithItsPlace)
 	EXPECT_EQ(refusal("owner = 'a'\nmtu = 1500.0"),
 		  "2:7: mtu: expected a number from 68 to 65535");
 	EXPECT_EQ(refusal("owner = 'a'\nqueues = 0"),
-		  "2:10: queues: expected a number from 1 to 256");
+		  "2:10: queues: expected a number from 1 to 126");
 	EXPECT_EQ(refusal("owner = 'a'\ncolour = 1").substr(0, 44),
 		  "2:1: colour: unknown key: expected one of ow");
 	EXPECT_EQ(refusal("owner = 'a'\ntap = 'a/b'"),
