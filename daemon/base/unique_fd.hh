@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A file descriptor with one owner, who closes it.
+#pragma once
+
+#include <utility>
+
+#include <unistd.h>
+
+namespace vhostd {
+
+class UniqueFd {
+public:
+	UniqueFd() = default;
+	explicit UniqueFd(int fd) : fd_(fd) {}
+	UniqueFd(UniqueFd &&other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+	UniqueFd &operator=(UniqueFd &&other) noexcept
+	{
+		std::swap(fd_, other.fd_);
+		return *this;
+	}
+	~UniqueFd()
+	{
+		if (fd_ >= 0)
+			close(fd_);
+	}
+
+	[[nodiscard]] int get() const { return fd_; }
+	explicit operator bool() const { return fd_ >= 0; }
+
+private:
+	int fd_ = -1;
+};
+
+} // namespace vhostd

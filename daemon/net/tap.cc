@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "net/tap.hh"
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <sys/ioctl.h>
+
+// Of later kernel headers than a build host may have.
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
+namespace vhostd {
+
+namespace {
+
+// struct virtio_net_hdr_mrg_rxbuf, whose header is none of C++.
+constexpr int header_bytes = 12;
+
+[[noreturn]] void fail(const std::string &what)
+{
+	throw std::system_error(errno, std::generic_category(), what);
+}
+
+UniqueFd attach(const std::string &tap, bool several_queues)
+{
+	UniqueFd fd(open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK));
+	if (!fd)
+		fail("/dev/net/tun");
+	ifreq request{};
+	request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+	if (several_queues)
+		request.ifr_flags |= IFF_MULTI_QUEUE;
+	std::memcpy(request.ifr_name, tap.data(), tap.size()); // interface_name_ok()
+	if (ioctl(fd.get(), TUNSETIFF, &request) < 0)
+		fail(tap + ": TUNSETIFF");
+	return fd;
+}
+
+void set_offloads(int fd, const Port &port)
+{
+	unsigned flags = 0;
+	if (port.offloads.checksum)
+		flags |= TUN_F_CSUM;
+	if (port.offloads.tso)
+		flags |= TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+	const unsigned uso = port.offloads.uso ? TUN_F_USO4 | TUN_F_USO6 : 0;
+	if (ioctl(fd, TUNSETOFFLOAD, flags | uso) == 0)
+		return;
+	// Before 6.2 there is no USO: the tap does without.
+	if (!uso || errno != EINVAL || ioctl(fd, TUNSETOFFLOAD, flags) < 0)
+		fail(port.tap + ": TUNSETOFFLOAD");
+}
+
+} // namespace
+
+void make_tap(const Port &port)
+{
+	const UniqueFd fd = attach(port.tap, port.queues > 1);
+	if (ioctl(fd.get(), TUNSETPERSIST, 1) < 0)
+		fail(port.tap + ": TUNSETPERSIST");
+}
+
+void unmake_tap(const std::string &tap, bool several_queues)
+{
+	const UniqueFd fd = attach(tap, several_queues);
+	if (ioctl(fd.get(), TUNSETPERSIST, 0) < 0)
+		fail(tap + ": TUNSETPERSIST");
+}
+
+std::vector<UniqueFd> open_tap(const Port &port)
+{
+	std::vector<UniqueFd> queues;
+	for (unsigned i = 0; i < port.queues; i++) {
+		queues.push_back(attach(port.tap, port.queues > 1));
+		if (ioctl(queues.back().get(), TUNSETVNETHDRSZ, &header_bytes) < 0)
+			fail(port.tap + ": TUNSETVNETHDRSZ");
+	}
+	set_offloads(queues.front().get(), port);
+	// What was made just now by attach() is to stay as well.
+	if (ioctl(queues.front().get(), TUNSETPERSIST, 1) < 0)
+		fail(port.tap + ": TUNSETPERSIST");
+	return queues;
+}
+
+} // namespace vhostd

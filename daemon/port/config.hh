@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The administrator's files: one port each, /etc/vhost-net-alt/ports.d/NAME.toml.
+#pragma once
+
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "port/port.hh"
+
+namespace vhostd {
+
+// What is wrong with a file: "FILE:LINE:COLUMN: what was expected".
+class ConfigError : public std::runtime_error {
+	using std::runtime_error::runtime_error;
+};
+
+// The port that @text declares; its name is that of @file without ".toml".
+// Throws ConfigError at the first thing that is wrong: unknown keys are too.
+[[nodiscard]] Port parse_port(std::string_view text, const std::filesystem::path &file);
+
+// The same in the form that parse_port() reads.
+[[nodiscard]] std::string to_toml(const Port &port);
+
+struct Ports {
+	std::vector<Port> ports; // by name
+	std::vector<std::string> errors; // of the files that were left out, each a line
+};
+
+// All files of @folder that end in .toml.  A file with an error is left out, and so
+// are both of two ports that want the same tap: neither has more right to it.
+// Throws std::filesystem::filesystem_error if the folder cannot be read.
+[[nodiscard]] Ports load_ports(const std::filesystem::path &folder);
+
+} // namespace vhostd

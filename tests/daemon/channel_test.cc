@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Messages arrive whole, with their descriptors, or are refused; and no descriptor
+// is left open by what was refused.
+#include "ipc/channel.hh"
+
+#include <filesystem>
+#include <system_error>
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+using namespace vhostd;
+
+namespace {
+
+std::size_t open_fds()
+{
+	std::size_t n = 0;
+	for ([[maybe_unused]] const auto &entry : std::filesystem::directory_iterator("/proc/self/fd"))
+		n++;
+	return n;
+}
+
+class ChannelTest : public testing::Test {
+protected:
+	ChannelTest()
+	{
+		int fds[2];
+		EXPECT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+		here = Channel(UniqueFd(fds[0]));
+		there = Channel(UniqueFd(fds[1]));
+	}
+	Channel here{UniqueFd()}, there{UniqueFd()};
+};
+
+} // namespace
+
+TEST_F(ChannelTest, MessagesArriveOneByOne)
+{
+	here.send({{"op", "open"}, {"port", "web1"}});
+	here.send({{"op", "list"}});
+	EXPECT_EQ(there.receive()->body["port"], "web1");
+	EXPECT_EQ(there.receive()->body["op"], "list");
+	here = Channel(UniqueFd());
+	EXPECT_FALSE(there.receive());
+}
+
+TEST_F(ChannelTest, DescriptorsCrossAndNameTheSameFile)
+{
+	const UniqueFd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
+	std::vector<int> fds(Channel::max_fds, null.get());
+	here.send({{"n", fds.size()}}, fds);
+	const auto message = there.receive();
+	ASSERT_EQ(message->fds.size(), Channel::max_fds);
+	struct stat sent, received;
+	fstat(null.get(), &sent);
+	for (const auto &fd : message->fds) {
+		ASSERT_EQ(fstat(fd.get(), &received), 0);
+		EXPECT_EQ(sent.st_rdev, received.st_rdev);
+		EXPECT_TRUE(fcntl(fd.get(), F_GETFD) & FD_CLOEXEC);
+	}
+}
+
+TEST_F(ChannelTest, RubbishIsRefusedAndItsDescriptorsAreClosed)
+{
+	const UniqueFd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
+	const std::size_t before = open_fds();
+	for (const std::string &text :
+	     {std::string("rubbish"), std::string("[1]"), std::string("3"), std::string("{\"op\":"),
+	      std::string("\0{}", 3), std::string(Channel::max_bytes + 1, ' ')}) {
+		union {
+			cmsghdr align;
+			char bytes[CMSG_SPACE(sizeof(int))];
+		} control{};
+		iovec piece{const_cast<char *>(text.data()), text.size()};
+		msghdr message{};
+		message.msg_iov = &piece;
+		message.msg_iovlen = 1;
+		message.msg_control = control.bytes;
+		message.msg_controllen = sizeof control.bytes;
+		cmsghdr *header = CMSG_FIRSTHDR(&message);
+		header->cmsg_level = SOL_SOCKET;
+		header->cmsg_type = SCM_RIGHTS;
+		header->cmsg_len = CMSG_LEN(sizeof(int));
+		const int fd = null.get();
+		memcpy(CMSG_DATA(header), &fd, sizeof fd);
+		ASSERT_EQ(sendmsg(here.fd(), &message, 0), static_cast<ssize_t>(text.size()));
+		EXPECT_THROW((void)there.receive(), ChannelError) << text.substr(0, 10);
+		EXPECT_EQ(open_fds(), before);
+	}
+	// And the next one is heard.
+	here.send({{"op", "list"}});
+	EXPECT_EQ(there.receive()->body["op"], "list");
+}
+
+TEST_F(ChannelTest, WhatIsTooLongIsNotSent)
+{
+	EXPECT_THROW(here.send({{"text", std::string(Channel::max_bytes, 'x')}}), std::length_error);
+	EXPECT_THROW(here.send({}, std::vector<int>(Channel::max_fds + 1, 0)), std::length_error);
+}
+
+TEST_F(ChannelTest, APeerThatIsGoneIsAnError)
+{
+	there = Channel(UniqueFd());
+	try {
+		here.send({{"op", "list"}});
+		FAIL();
+	} catch (const std::system_error &error) {
+		EXPECT_EQ(error.code(), std::errc::broken_pipe);
+	}
+}
+
+TEST_F(ChannelTest, ThePeerIsWhoTheKernelSays)
+{
+	const Peer peer = here.peer();
+	EXPECT_EQ(peer.pid, getpid());
+	EXPECT_EQ(peer.uid, getuid());
+	EXPECT_EQ(peer.gid, getgid());
+}
+
+TEST(ChannelConnect, NobodyThereIsAnError)
+{
+	EXPECT_THROW((void)Channel::connect("/nonexistent/vhostd.sock"), std::system_error);
+	EXPECT_THROW((void)Channel::connect(std::string(200, 'x')), std::system_error);
+}
