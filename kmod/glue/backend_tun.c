@@ -205,11 +205,15 @@ static u32 tun_send(struct vna_backend *backend, struct vna_tx_frame *frames, u3
  * before there is an skb to attach it to.  macvtap does not: with its device gone
  * it frees frames without a word.
  */
-static s32 tun_refer(struct vna_backend *backend, const struct vna_tx_frame *frame,
+static s32 tun_refer(struct vna_backend *backend, const struct vna_tx_frame *frame, u32 copied,
 		     struct ubuf_info *ubuf)
 {
 	struct tun_msg_ctl control = {.type = TUN_MSG_UBUF, .ptr = ubuf};
+	struct tun_backend *tun = to_tun(backend);
 
+	if (vna_tun_batch_begin(&tun->batch, backend->sock) &&
+	    vna_tun_inject_reference(&tun->batch, frame, copied, ubuf, backend->sock, &tun->netdev))
+		return frame->len;
 	return vna_backend_sendmsg(backend, &control, frame);
 }
 

@@ -42,7 +42,7 @@ static void drop_room(struct vna_tun_batch *batch)
  * A fragment with a reference of its own.  They are cut from pieces as long as any
  * may be, so that the cache is asked, and references are taken, once for several.
  */
-static void *take(struct vna_tun_batch *batch, u32 size)
+void *vna_tun_batch_take(struct vna_tun_batch *batch, u32 size)
 {
 	void *start;
 
@@ -65,16 +65,17 @@ static void *take(struct vna_tun_batch *batch, u32 size)
 	return start;
 }
 
-static bool copy_segments(void *to, const struct vna_tx_frame *frame)
+bool vna_tun_batch_copy(void *to, const struct vna_tx_frame *frame, u32 bytes)
 {
-	u32 i;
+	const struct vna_segment *seg;
 
-	for (i = 0; i < frame->nsegs; i++) {
-		const struct vna_segment *seg = &frame->segs[i];
+	for (seg = frame->segs; bytes; seg++) {
+		u32 part = min_t(vna_u64, seg->len, bytes);
 
-		if (!vna_user_read(to, seg->addr, seg->len))
+		if (!vna_user_read(to, seg->addr, part))
 			return false;
-		to += seg->len;
+		to += part;
+		bytes -= part;
 	}
 	return true;
 }
@@ -109,13 +110,13 @@ bool vna_tun_batch_add(struct vna_tun_batch *batch, struct vna_tx_frame *frame)
 	if (size > PAGE_SIZE)
 		return false;
 	/* Sizes are multiples of a cache line, and so are their places in the page. */
-	start = take(batch, size);
+	start = vna_tun_batch_take(batch, size);
 	if (!start)
 		return false;
 
 	/* One copy: the header comes to lie in front of the frame. */
 	header = start + pad - frame->header;
-	if (!copy_segments(header, frame)) {
+	if (!vna_tun_batch_copy(header, frame, frame->len)) {
 		page_frag_free(start);
 		frame->result = -EFAULT;
 		return true;

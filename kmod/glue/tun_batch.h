@@ -46,6 +46,13 @@ bool vna_tun_batch_begin(struct vna_tun_batch *batch, const struct socket *sock)
 bool vna_tun_batch_add(struct vna_tun_batch *batch, struct vna_tx_frame *frame);
 /* Sends what there is, at least one, as one message (TUN_MSG_PTR). */
 void vna_tun_batch_send(struct vna_tun_batch *batch, struct socket *sock);
+/*
+ * A piece of @size bytes, at most a page, a multiple of a cache line, for an skb to
+ * be built on (napi_build_skb()).  NULL: no memory.  May sleep.
+ */
+void *vna_tun_batch_take(struct vna_tun_batch *batch, u32 size);
+/* Copies the first @bytes, at most all, of @frame with its header.  False: a fault. */
+bool vna_tun_batch_copy(void *to, const struct vna_tx_frame *frame, u32 bytes);
 void vna_tun_batch_release(struct vna_tun_batch *batch);
 
 #endif

@@ -248,3 +248,171 @@ free:
 	kfree_skb(skb);
 	return false;
 }
+
+/* Pieces of the owner's pages, each with a reference to its page. */
+struct pinned {
+	struct {
+		struct page *page;
+		u32 offset; /* from the beginning of a compound page's first one */
+		u32 len;
+	} pieces[MAX_SKB_FRAGS];
+	u32 count;
+	u32 pages;
+	u32 len;
+};
+
+static void unpin(const struct pinned *pinned)
+{
+	u32 i;
+
+	for (i = 0; i < pinned->count; i++)
+		put_page(pinned->pieces[i].page);
+}
+
+/* @page, whose reference goes to the piece before where it goes on from that. */
+static void add_piece(struct pinned *pinned, struct page *page, u32 offset, u32 len)
+{
+	struct page *head = compound_head(page);
+
+	offset += (page - head) << PAGE_SHIFT;
+	pinned->pages++;
+	pinned->len += len;
+	if (pinned->count) {
+		typeof(pinned->pieces[0]) *last = &pinned->pieces[pinned->count - 1];
+
+		if (last->page == head && last->offset + last->len == offset) {
+			last->len += len;
+			page_ref_dec(head); /* not the last: that piece has one */
+			return;
+		}
+	}
+	pinned->pieces[pinned->count].page = head;
+	pinned->pieces[pinned->count].offset = offset;
+	pinned->pieces[pinned->count++].len = len;
+}
+
+static bool pin_range(struct pinned *pinned, unsigned long addr, u32 len)
+{
+	struct page *pages[MAX_SKB_FRAGS];
+	u32 n = DIV_ROUND_UP(offset_in_page(addr) + len, PAGE_SIZE);
+	int got, i;
+
+	if (n > MAX_SKB_FRAGS - pinned->pages)
+		return false;
+	got = get_user_pages_fast(addr, n, 0, pages);
+	for (i = 0; i < got; i++) {
+		u32 offset = offset_in_page(addr), part = min_t(u32, len, PAGE_SIZE - offset);
+
+		add_piece(pinned, pages[i], offset, part);
+		addr += part;
+		len -= part;
+	}
+	return got == n;
+}
+
+/* What there is of @frame behind its first @skip bytes. */
+static bool pin(struct pinned *pinned, const struct vna_tx_frame *frame, u32 skip)
+{
+	u32 i;
+
+	for (i = 0; i < frame->nsegs; i++) {
+		vna_u64 addr = frame->segs[i].addr, len = frame->segs[i].len;
+
+		if (skip >= len) {
+			skip -= len;
+			continue;
+		}
+		if (!pin_range(pinned, addr + skip, len - skip))
+			return false;
+		skip = 0;
+	}
+	return true;
+}
+
+/* What a frame that is sent by reference has of its own, in this order. */
+struct beginning {
+	void *start;
+	u32 pad; /* the virtio-net header at the end of it */
+	u32 len;
+	u32 size; /* all, with room for skb_shared_info */
+};
+
+/* An skb of @beginning and @pinned, which it has from then on; NULL: no memory. */
+static struct sk_buff *build_reference(const struct beginning *beginning,
+				       const struct pinned *pinned)
+{
+	struct sk_buff *skb = napi_build_skb(beginning->start, beginning->size);
+	u32 i;
+
+	if (unlikely(!skb))
+		return NULL;
+	skb_reserve(skb, beginning->pad);
+	__skb_put(skb, beginning->len);
+	for (i = 0; i < pinned->count; i++)
+		skb_fill_page_desc_noacc(skb, i, pinned->pieces[i].page, pinned->pieces[i].offset,
+					 pinned->pieces[i].len);
+	skb->data_len = pinned->len;
+	skb->len += pinned->len;
+	skb->truesize += pinned->pages * PAGE_SIZE;
+	return skb;
+}
+
+bool vna_tun_inject_reference(struct vna_tun_batch *batch, const struct vna_tx_frame *frame,
+			      u32 copied, struct ubuf_info *ubuf, const struct socket *sock,
+			      struct vna_netdev *netdev)
+{
+	static const struct virtio_net_hdr none;
+	const u32 len = frame->len - frame->header;
+	const struct virtio_net_hdr *header = &none;
+	struct beginning beginning = {.pad = batch->pad, .len = copied - frame->header};
+	struct pinned pinned = {};
+	struct net_device *dev;
+	struct sk_buff *skb;
+
+	/* Not for nothing; enter() asks for good. */
+	if (!rcu_access_pointer(netdev->dev) || sock_flag(sock->sk, SOCK_XDP))
+		return false;
+	if (beginning.len < ETH_HLEN)
+		beginning.len = min_t(u32, len, LINEAR_BYTES);
+	if (beginning.len > LINEAR_BYTES || beginning.len > len)
+		return false;
+	beginning.size = SKB_DATA_ALIGN(beginning.pad + beginning.len) +
+			 SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+	beginning.start = vna_tun_batch_take(batch, beginning.size);
+	if (!beginning.start)
+		return false;
+	if (!vna_tun_batch_copy(beginning.start + beginning.pad - frame->header, frame,
+				frame->header + beginning.len))
+		goto free;
+	if (frame->header)
+		header = beginning.start + beginning.pad - frame->header;
+	if (header->gso_type & GSO_UDP_TUNNEL || !lengths_ok(header, len) ||
+	    !pin(&pinned, frame, frame->header + beginning.len))
+		goto unpin;
+	dev = enter(sock, netdev);
+	if (!dev)
+		goto unpin;
+	skb = dev->flags & IFF_UP ? build_reference(&beginning, &pinned) : NULL;
+	if (!skb) {
+		leave();
+		goto unpin;
+	}
+	/* For the dissector, whom a header without a checksum is checked by. */
+	skb->dev = dev;
+	skb_set_network_header(skb, ETH_HLEN);
+	if (virtio_net_hdr_to_skb(skb, header, true)) {
+		leave();
+		kfree_skb(skb);
+		return false;
+	}
+	skb_zcopy_init(skb, ubuf);
+	receive(skb, dev);
+	count(dev, 1, len);
+	leave();
+	return true;
+unpin:
+	unpin(&pinned);
+free:
+	page_frag_free(beginning.start);
+	return false;
+}
