@@ -37,7 +37,7 @@ Verdict judge(const Framing &framing, const Buffer &buffer)
 }
 
 // Describes @buffer for the backend, without the header where that is ours: no
-// offload is offered then, so there is nothing in it to heed.
+// offload is offered then, so there is nothing in it to heed.  Once: it is cut off.
 vna_tx_frame frame_of(Queue &q, const Buffer &buffer)
 {
 	auto segs = q.batch.segments(buffer);
@@ -100,8 +100,8 @@ enum class End : u8 {
 };
 
 // Sends frames of the batch from @at on, one call's, and moves @at behind them.
-// @by_copy: the first is not to go by reference.
-End send_copies(Queue &q, u32 &at, bool by_copy, Weight &weight)
+// @refused: the first, if that is not to go by reference after all.
+End send_copies(Queue &q, u32 &at, const vna_tx_frame *refused, Weight &weight)
 {
 	std::array<Verdict, VNA_MAX_BATCH> verdicts;
 	const Framing framing = q.framing;
@@ -120,14 +120,14 @@ End send_copies(Queue &q, u32 &at, bool by_copy, Weight &weight)
 		if (verdict == Verdict::send) {
 			if (!q.zerocopy.suits(buffer.readable_len)) {
 				small++;
-			} else if (!by_copy && q.zerocopy.choose(q)) {
+			} else if (!refused && q.zerocopy.choose(q)) {
 				end = End::refer;
 				break;
 			}
-			q.frames.data()[n++] = frame_of(q, buffer);
+			q.frames.data()[n++] = refused ? *refused : frame_of(q, buffer);
 		}
 		verdicts.data()[judged] = verdict;
-		by_copy = false;
+		refused = nullptr;
 		bytes += buffer.readable_len;
 	}
 	if (q.zerocopy.possible())
@@ -153,12 +153,12 @@ End send_copies(Queue &q, u32 &at, bool by_copy, Weight &weight)
 	return end;
 }
 
-// Sends the frame at @at by reference and moves @at behind it.  @by_copy: it is
-// still there, and is to be copied.
-End send_reference(Queue &q, u32 &at, bool &by_copy, Weight &weight)
+// Sends the frame at @at by reference and moves @at behind it.  @refused: it is
+// still there, as @frame, and is to be copied.
+End send_reference(Queue &q, u32 &at, vna_tx_frame &frame, bool &refused, Weight &weight)
 {
 	const Buffer &buffer = q.batch[at];
-	vna_tx_frame frame = frame_of(q, buffer);
+	frame = frame_of(q, buffer);
 	const int error = q.zerocopy.send(q, buffer, frame);
 	switch (error) {
 	case -eagain:
@@ -166,7 +166,7 @@ End send_reference(Queue &q, u32 &at, bool &by_copy, Weight &weight)
 	case -emsgsize:
 	case -edquot:
 	case -efault:
-		by_copy = true;
+		refused = true;
 		return End::all;
 	}
 	frame.result = error ? error : static_cast<s32>(frame.len);
@@ -185,12 +185,13 @@ End send_reference(Queue &q, u32 &at, bool &by_copy, Weight &weight)
 End send(Queue &q, u32 &done, Weight &weight)
 {
 	const u32 limit = min(q.batch.size(), q.batch_limit);
-	bool by_copy = false;
+	vna_tx_frame frame;
+	bool refused = false;
 	for (;;) {
-		End end = send_copies(q, done, by_copy, weight);
-		by_copy = false;
+		End end = send_copies(q, done, refused ? &frame : nullptr, weight);
+		refused = false;
 		if (end == End::refer)
-			end = send_reference(q, done, by_copy, weight);
+			end = send_reference(q, done, frame, refused, weight);
 		if (end != End::all || done == limit || weight.exceeded())
 			return end;
 	}
