@@ -190,7 +190,8 @@ static u32 tun_send(struct vna_backend *backend, struct vna_tx_frame *frames, u3
 		if (unlimited && vna_tun_batch_add(&tun->batch, &frames[i]))
 			continue;
 		flush(tun);
-		if (unlimited && vna_tun_inject_one(&frames[i], backend->sock, &tun->netdev))
+		if (unlimited &&
+		    vna_tun_inject_one(&tun->batch, &frames[i], backend->sock, &tun->netdev))
 			continue;
 		frames[i].result = vna_backend_sendmsg(backend, NULL, &frames[i]);
 		if (frames[i].result == -EAGAIN)

@@ -9,7 +9,6 @@
 #include "compat/page_frag.h"
 #include "compat/tun_msg.h"
 #include "glue/tun_batch.h"
-#include "glue/user_copy.h"
 
 /* Headers of tunnels that tun may look for are 24 bytes: what is not ours is 0. */
 #define HEADER_ROOM 32
@@ -39,44 +38,22 @@ static void drop_room(struct vna_tun_batch *batch)
 }
 
 /*
- * A fragment with a reference of its own.  They are cut from pieces as long as any
- * may be, so that the cache is asked, and references are taken, once for several.
+ * Fragments have a reference each.  They are cut from pieces as long as any may be, so
+ * that the cache is asked, and references are taken, once for several.
  */
-void *vna_tun_batch_take(struct vna_tun_batch *batch, u32 size)
+bool vna_tun_batch_refill(struct vna_tun_batch *batch)
 {
 	void *start;
 
-	if (size > batch->room_bytes) {
-		drop_room(batch);
-		start = page_frag_alloc(&batch->cache, PAGE_SIZE, GFP_KERNEL | __GFP_NOWARN);
-		if (!start)
-			return NULL;
-		batch->room_page = virt_to_head_page(start);
-		batch->room = start;
-		batch->room_bytes = PAGE_SIZE;
-		batch->room_refs = PAGE_SIZE / SMALLEST_FRAGMENT + 1;
-		page_ref_add(batch->room_page, batch->room_refs - 1);
-	}
-	start = batch->room;
-	/* One reference stays, for the page to be there. */
-	batch->room += size;
-	batch->room_bytes -= size;
-	batch->room_refs--;
-	return start;
-}
-
-bool vna_tun_batch_copy(void *to, const struct vna_tx_frame *frame, u32 bytes)
-{
-	const struct vna_segment *seg;
-
-	for (seg = frame->segs; bytes; seg++) {
-		u32 part = min_t(vna_u64, seg->len, bytes);
-
-		if (!vna_user_read(to, seg->addr, part))
-			return false;
-		to += part;
-		bytes -= part;
-	}
+	drop_room(batch);
+	start = page_frag_alloc(&batch->cache, PAGE_SIZE, GFP_KERNEL | __GFP_NOWARN);
+	if (!start)
+		return false;
+	batch->room_page = virt_to_head_page(start);
+	batch->room = start;
+	batch->room_bytes = PAGE_SIZE;
+	batch->room_refs = PAGE_SIZE / SMALLEST_FRAGMENT + 1;
+	page_ref_add(batch->room_page, batch->room_refs - 1);
 	return true;
 }
 
