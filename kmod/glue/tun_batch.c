@@ -77,7 +77,8 @@ static bool plain(const struct virtio_net_hdr *header, u32 len)
 	return checked <= len;
 }
 
-bool vna_tun_batch_add(struct vna_tun_batch *batch, struct vna_tx_frame *frame)
+/* False: @frame has to go on its own. */
+static bool add(struct vna_tun_batch *batch, struct vna_tx_frame *frame)
 {
 	u32 pad = batch->pad, len = frame->len - frame->header;
 	unsigned int size = SKB_DATA_ALIGN(pad + len) +
@@ -104,6 +105,17 @@ bool vna_tun_batch_add(struct vna_tun_batch *batch, struct vna_tx_frame *frame)
 	}
 	batch->fragments[batch->count++] = (struct vna_tun_fragment){start, size, frame};
 	return true;
+}
+
+u32 vna_tun_batch_add(struct vna_tun_batch *batch, struct vna_tx_frame *frames, u32 n)
+{
+	u32 i;
+
+	for (i = 0; i < n && batch->count < VNA_MAX_BATCH; i++) {
+		if (!add(batch, &frames[i]))
+			break;
+	}
+	return i;
 }
 
 /* Says to tun what there is, the header where tun looks for it. */

@@ -41,10 +41,11 @@ struct vna_tun_batch {
  */
 bool vna_tun_batch_begin(struct vna_tun_batch *batch, const struct socket *sock);
 /*
- * Copies @frame to the end of the batch, which is not full.  False: it has to
- * go on its own, after the batch; its result says otherwise where it is lost.
+ * Copies @frames[0 .. @n) to the end of the batch: how many.  The next one found it
+ * full, or has to go on its own, after the batch; the result of one that is lost
+ * says so.
  */
-bool vna_tun_batch_add(struct vna_tun_batch *batch, struct vna_tx_frame *frame);
+u32 vna_tun_batch_add(struct vna_tun_batch *batch, struct vna_tx_frame *frames, u32 n);
 /* Sends what there is, at least one, as one message (TUN_MSG_PTR). */
 void vna_tun_batch_send(struct vna_tun_batch *batch, struct socket *sock);
 /* Makes room for a page.  False: no memory. */

@@ -22,33 +22,33 @@ Verdict judge(const Framing &framing, const Buffer &buffer)
 	return Verdict::send;
 }
 
-// @segs without their first @bytes: the first one left is cut in place.
-[[nodiscard]] std::span<Segment> skip(std::span<Segment> segs, u64 bytes)
+// @frame, of @segs, without its header: the first segment left is cut in place.
+void cut_header(std::span<Segment> segs, vna_tx_frame &frame)
 {
+	u64 bytes = frame.header;
 	while (!segs.empty() && bytes >= segs[0].len) {
 		bytes -= segs[0].len;
 		segs = segs.subspan(1);
 	}
-	if (!segs.empty()) {
+	if (!segs.empty()) { // judge(): there is more than that
 		segs[0].addr += bytes;
 		segs[0].len -= bytes;
 	}
-	return segs;
+	frame.segs = segs.data();
+	frame.nsegs = static_cast<u32>(segs.size());
+	frame.len -= frame.header;
+	frame.header = 0;
 }
 
 // Describes @buffer for the backend, without the header where that is ours: no
 // offload is offered then, so there is nothing in it to heed.  Once: it is cut off.
-vna_tx_frame frame_of(Queue &q, const Buffer &buffer)
+[[gnu::always_inline]] inline void describe(Queue &q, const Buffer &buffer, vna_tx_frame &frame)
 {
-	auto segs = q.batch.segments(buffer);
-	u32 len = buffer.readable_len;
-	u32 header = q.framing.header;
-	if (q.framing.own) {
-		segs = skip(segs, header); // judge(): there is more than that
-		len -= header;
-		header = 0;
-	}
-	return {segs.data(), static_cast<u32>(segs.size()), len, header, 0};
+	const auto segs = q.batch.segments(buffer);
+	frame = {segs.data(), static_cast<u32>(segs.size()), buffer.readable_len, q.framing.header,
+		 0};
+	if (q.framing.own) [[unlikely]]
+		cut_header(segs, frame);
 }
 
 // What was sent, counted at the end of a batch.
@@ -57,18 +57,25 @@ struct Tally {
 	u64 bytes = 0;
 };
 
-void count_sent(Queue &q, const vna_tx_frame &frame, Tally &tally)
+[[gnu::cold, gnu::noinline]] void count_unsent(Queue &q, const vna_tx_frame &frame)
 {
-	if (frame.result >= 0) [[likely]] {
-		tally.packets++;
-		tally.bytes += frame.len - frame.header;
-	} else if (frame.result == -einval) {
+	if (frame.result == -einval) {
 		q.counters.add(Count::drop_header);
 	} else if (frame.result == -enomem || frame.result == -enobufs) {
 		q.counters.add(Count::drop_nomem);
 	} else {
 		q.counters.add(Count::drop_backend);
 	}
+}
+
+void count_sent(Queue &q, const vna_tx_frame &frame, Tally &tally)
+{
+	if (frame.result < 0) [[unlikely]] {
+		count_unsent(q, frame);
+		return;
+	}
+	tally.packets++;
+	tally.bytes += frame.len - frame.header;
 }
 
 void count(Queue &q, const Tally &tally)
@@ -81,14 +88,16 @@ void count(Queue &q, const Tally &tally)
 void finish(Queue &q, u32 from, u32 to, Weight &weight)
 {
 	const bool behind = q.zerocopy.holds_back();
+	u64 bytes = 0;
 	for (u32 i = from; i < to; i++) {
 		const Buffer &buffer = q.batch[i];
-		weight.add(buffer.readable_len);
-		if (behind)
+		bytes += buffer.readable_len;
+		if (behind) [[unlikely]]
 			q.zerocopy.wait(buffer);
 		else
 			q.complete(buffer, 0);
 	}
+	weight.add_all(to - from, bytes);
 }
 
 // Why sending ended.
@@ -124,7 +133,11 @@ End send_copies(Queue &q, u32 &at, const vna_tx_frame *refused, Weight &weight)
 				end = End::refer;
 				break;
 			}
-			q.frames.data()[n++] = refused ? *refused : frame_of(q, buffer);
+			vna_tx_frame &frame = q.frames.data()[n++];
+			if (refused) [[unlikely]]
+				frame = *refused;
+			else
+				describe(q, buffer, frame);
 		}
 		verdicts.data()[judged] = verdict;
 		refused = nullptr;
@@ -135,6 +148,11 @@ End send_copies(Queue &q, u32 &at, const vna_tx_frame *refused, Weight &weight)
 	const u32 sent = n ? vna_env_backend_send(q.backend, q.frames.data(), n) : 0;
 	u32 counted = 0;
 	Tally tally;
+	if (sent == judged - first) [[likely]] { // with nothing in between
+		while (counted < sent)
+			count_sent(q, q.frames.data()[counted++], tally);
+		at = judged;
+	}
 	for (; at < judged; at++) {
 		const Verdict verdict = verdicts.data()[at];
 		if (verdict == Verdict::too_short) {
@@ -158,7 +176,7 @@ End send_copies(Queue &q, u32 &at, const vna_tx_frame *refused, Weight &weight)
 End send_reference(Queue &q, u32 &at, vna_tx_frame &frame, bool &refused, Weight &weight)
 {
 	const Buffer &buffer = q.batch[at];
-	frame = frame_of(q, buffer);
+	describe(q, buffer, frame);
 	const int error = q.zerocopy.send(q, buffer, frame);
 	switch (error) {
 	case -eagain:
