@@ -574,6 +574,8 @@ int vna_netlink_add(struct vna_env *env)
 	struct vna_device_info info;
 	int error;
 
+	refcount_set(&env->users, 1);
+	init_completion(&env->unused);
 	mutex_lock(&devices);
 	error = vna_core_register(env->core);
 	if (!error) {
@@ -592,6 +594,36 @@ void vna_netlink_del(struct vna_env *env)
 	vna_core_unregister(env->core);
 	env->id = 0;
 	mutex_unlock(&devices);
+	/* Whoever found it is in an ioctl of its own, which ends. */
+	if (!refcount_dec_and_test(&env->users))
+		wait_for_completion(&env->unused);
+}
+
+int vna_env_find(vna_u32 id, struct vna_core **out)
+{
+	struct vna_env *env;
+	int error = -ENODEV;
+
+	mutex_lock(&devices);
+	env = vna_core_at_or_after(id);
+	if (env && env->id == id) {
+		error = -EPERM;
+		if (ns_capable(env->net->user_ns, CAP_NET_ADMIN)) {
+			refcount_inc(&env->users);
+			*out = env->core;
+			error = 0;
+		}
+	}
+	mutex_unlock(&devices);
+	return error;
+}
+
+void vna_env_put(struct vna_core *core)
+{
+	struct vna_env *env = vna_core_env(core);
+
+	if (refcount_dec_and_test(&env->users))
+		complete(&env->unused);
 }
 
 int vna_netlink_init(void)

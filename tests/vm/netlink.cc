@@ -4,7 +4,7 @@
  * words, and what it tells by itself.
  */
 #include "ktap.hh"
-#include "ktap.hh"
+#include "support/bind.hh"
 #include "support/child.hh"
 #include "support/counters.hh"
 #include "support/genl.hh"
@@ -15,7 +15,6 @@
 #include <fcntl.h>
 #include <fstream>
 #include <linux/if_ether.h>
-#include <linux/vhost_net_alt.h>
 #include <memory>
 #include <net/if.h>
 #include <sched.h>
@@ -35,14 +34,6 @@ std::string device_path;
 Genl family()
 {
 	return Genl(VHOST_NET_ALT_FAMILY_NAME);
-}
-
-std::uint32_t id_of(const VhostDevice &device)
-{
-	std::uint32_t id = 0;
-	CHECK_ERRNO(device.request(VHOST_NET_ALT_GET_ID, &id), 0);
-	CHECK(id);
-	return id;
 }
 
 Attributes dev(std::uint32_t id)

@@ -34,6 +34,44 @@
  */
 #define VHOST_NET_ALT_GET_ID _IOR(VHOST_NET_ALT_IOC, 0x00, __u32)
 
+/* What VHOST_NET_ALT_BIND and VHOST_NET_ALT_UNBIND take. */
+struct vhost_net_alt_bind {
+	/*
+	 * 0: the descriptor's own device, which the caller must own.  Else the device
+	 * with this id, on whichever descriptor; the caller needs CAP_NET_ADMIN in the
+	 * user namespace of that device's network namespace.
+	 */
+	__u32 id;
+	__s32 fd; /* BIND: a tap, macvtap or packet socket of the caller's; UNBIND: -1 */
+	__u32 flags; /* 0 */
+	/* Out: frames that had been taken from the old backend and went back to it. */
+	__u32 returned;
+};
+
+/*
+ * Binds @fd to both queues, or to neither.  Where a queue has a backend, that is
+ * swapped for the new one: the driver and its ring are not touched, and nothing
+ * that the guest has sent is lost.  Frames for the guest that were taken from the
+ * old backend, and found no buffer yet, go back to it, in front of those that
+ * wait there: whoever has it may read them.
+ *
+ * That the new backend's frames have the old one's virtio-net header
+ * (IFF_VNET_HDR, TUNSETVNETHDRSZ) is the caller's to see to, as it is with
+ * VHOST_NET_SET_BACKEND.
+ *
+ *	ENOTSOCK	@fd is neither tap, macvtap nor packet socket
+ *	EPERM		the caller is not the owner, or lacks CAP_NET_ADMIN
+ *	ENODEV		there is no device with that id
+ *	EFAULT		it has no owner, or rings or memory are not set up
+ *	EOPNOTSUPP	offloads are on (TUNSETOFFLOAD) that the old backend has not
+ *	EINVAL		a flag, a negative fd, or one to UNBIND; a backend that is dead
+ *
+ * Zero-copy transmit is the owner's to begin: with VHOST_NET_SET_BACKEND or BIND.
+ */
+#define VHOST_NET_ALT_BIND _IOWR(VHOST_NET_ALT_IOC, 0x01, struct vhost_net_alt_bind)
+/* Takes the backend from both queues: they are off until one is bound again. */
+#define VHOST_NET_ALT_UNBIND _IOWR(VHOST_NET_ALT_IOC, 0x02, struct vhost_net_alt_bind)
+
 /* ---- Generic netlink: vhost_net_alt.yaml is the specification --------- */
 
 #define VHOST_NET_ALT_FAMILY_NAME "vhost-net-alt"

@@ -176,22 +176,30 @@ bool Device::ring_ok(const Queue &q, const RingAddresses &at)
 	       vna_env_user_ok(at.device, ring.device_area().bytes);
 }
 
-// Binds a backend to a queue, or none.  The new one is in place before the old
-// one goes, so a failure leaves the queue as it was.
-long Device::bind(Queue &q, u32 index, s32 fd)
+// What has to be right for a backend to be bound.
+long Device::may_bind(const Queue &q, s32 fd) const
 {
 	// Also to unbind, as vhost-net has it.
 	if (!memory_.table() || !memory_.table()->user_ok() || !log_ok(q, log_base_) ||
 	    !ring_ok(q, q.ring().addresses()))
 		return -efault;
+	// What was set before the features chose a format.
+	return fd == VNA_VHOST_FILE_UNBIND || q.ring().set_up_ok() ? 0 : -einval;
+}
+
+// Binds a backend to a queue, or none.  The new one is in place before the old
+// one goes, so a failure leaves the queue as it was.
+long Device::bind(Queue &q, u32 index, s32 fd)
+{
+	long error = may_bind(q, fd);
+	if (error)
+		return error;
 	if (fd == VNA_VHOST_FILE_UNBIND) {
 		unbind(q, true);
 		return 0;
 	}
-	if (!q.ring().set_up_ok()) // what was set before the features chose a format
-		return -einval;
 	vna_backend *backend = nullptr;
-	int error = vna_env_backend_open(env_, index, fd, &backend);
+	error = vna_env_backend_open(env_, index, fd, &backend);
 	if (error)
 		return error;
 	const bool same = q.backend && vna_env_backend_same(q.backend, backend);
@@ -208,17 +216,24 @@ long Device::bind(Queue &q, u32 index, s32 fd)
 		vna_env_backend_close(backend);
 	if (error)
 		return error;
-	if (!same) {
-		drop_backend(q);
-		q.backend = backend;
-		if (index == VNA_VHOST_NET_VQ_TX) {
-			q.zerocopy.open(env_, index, config_.zerocopy_min, q.ring().size());
-			q.zerocopy.use(backend);
-		}
-		q.running.store(true, std::memory_order_relaxed);
-	}
+	if (!same)
+		adopt(q, index, backend, true);
 	restart(q, index);
 	return 0;
+}
+
+// @backend, attached, is the queue's from here on.
+void Device::adopt(Queue &q, u32 index, vna_backend *backend, bool by_owner)
+{
+	drop_backend(q);
+	q.backend = backend;
+	if (index == VNA_VHOST_NET_VQ_TX) {
+		// What frames in flight pin is the owner's to answer for: only he opens that.
+		if (by_owner)
+			q.zerocopy.open(env_, index, config_.zerocopy_min, q.ring().size());
+		q.zerocopy.use(backend);
+	}
+	q.running.store(true, std::memory_order_relaxed);
 }
 
 // Has the ring's progress read anew.
