@@ -363,10 +363,15 @@ void frames_without_a_slot_are_copied(const Mode &mode)
 void both_queues_are_swapped_with_frames_in_flight(const Mode &mode)
 {
 	const Net net;
-	const Tap first = bridged_tap(mode), second = bridged_tap(mode, "vna1");
+	const Tap first = bridged_tap(mode), second("vna1", tap_options(mode));
 	Guest guest(mode);
 	const std::uint32_t id = id_of(guest.rig.device);
 	const VhostDevice any(device_path);
+	/* One at a time on the bridge, which would have clones for two. */
+	const auto put_on_bridge = [](const char *in, const char *out) {
+		command(std::string("ip link set nomaster dev ") + out);
+		set_master(in, "vnb0");
+	};
 	const auto send_ten = [&](std::uint64_t before) {
 		for (unsigned i = 0; i < 10; ++i)
 			guest.offer(long_frame);
@@ -377,6 +382,7 @@ void both_queues_are_swapped_with_frames_in_flight(const Mode &mode)
 	Net::hold("200s");
 	send_ten(0);
 	CHECK_ERRNO(bind_both(guest.rig.device, second.fd()), 0);
+	put_on_bridge("vna1", "vna0");
 	send_ten(10);
 	CHECK_ERRNO(bind_both(any, first.fd(), id), 0);
 	CHECK_EQUAL(guest.collect(), 0);
