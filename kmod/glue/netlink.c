@@ -55,9 +55,9 @@ static int put_dev(struct sk_buff *skb, const struct vna_env *env)
 	    nla_put_u32(skb, VHOST_NET_ALT_A_DEV_TX_BATCH, info.settings.tx_batch) ||
 	    nla_put_u32(skb, VHOST_NET_ALT_A_DEV_WEIGHT_PACKETS, info.settings.weight_packets) ||
 	    nla_put_u32(skb, VHOST_NET_ALT_A_DEV_WEIGHT_BYTES, info.settings.weight_bytes) ||
-	    nla_put_u32(skb, VHOST_NET_ALT_A_DEV_ZEROCOPY_MIN, info.settings.zerocopy_min) ||
-	    nla_put_u32(skb, VHOST_NET_ALT_A_DEV_POLL_MODE, info.settings.poll_mode) ||
-	    nla_put_u32(skb, VHOST_NET_ALT_A_DEV_POLL_US, info.settings.poll_us))
+	    nla_put_u32(skb, VHOST_NET_ALT_A_DEV_ZEROCOPY, info.settings.zerocopy_min) ||
+	    nla_put_u32(skb, VHOST_NET_ALT_A_DEV_BUSYPOLL, info.settings.poll_mode) ||
+	    nla_put_u32(skb, VHOST_NET_ALT_A_DEV_BUSYPOLL_US, info.settings.poll_us))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -334,9 +334,9 @@ static int dev_set_doit(struct sk_buff *skb, struct genl_info *info)
 	take(&settings.tx_batch, info->attrs[VHOST_NET_ALT_A_DEV_TX_BATCH]);
 	take(&settings.weight_packets, info->attrs[VHOST_NET_ALT_A_DEV_WEIGHT_PACKETS]);
 	take(&settings.weight_bytes, info->attrs[VHOST_NET_ALT_A_DEV_WEIGHT_BYTES]);
-	take(&settings.zerocopy_min, info->attrs[VHOST_NET_ALT_A_DEV_ZEROCOPY_MIN]);
-	take(&settings.poll_mode, info->attrs[VHOST_NET_ALT_A_DEV_POLL_MODE]);
-	take(&settings.poll_us, info->attrs[VHOST_NET_ALT_A_DEV_POLL_US]);
+	take(&settings.zerocopy_min, info->attrs[VHOST_NET_ALT_A_DEV_ZEROCOPY]);
+	take(&settings.poll_mode, info->attrs[VHOST_NET_ALT_A_DEV_BUSYPOLL]);
+	take(&settings.poll_us, info->attrs[VHOST_NET_ALT_A_DEV_BUSYPOLL_US]);
 	error = vna_core_set(env->core, &settings);
 	if (error)
 		NL_SET_ERR_MSG(info->extack, "a setting is out of its range");
@@ -531,10 +531,10 @@ static const struct nla_policy dev_set_policy[] = {
 	[VHOST_NET_ALT_A_DEV_WEIGHT_PACKETS] =
 		NLA_POLICY_FULL_RANGE(NLA_U32, &weight_packets_range),
 	[VHOST_NET_ALT_A_DEV_WEIGHT_BYTES] = NLA_POLICY_FULL_RANGE(NLA_U32, &weight_bytes_range),
-	[VHOST_NET_ALT_A_DEV_ZEROCOPY_MIN] = {.type = NLA_U32},
-	[VHOST_NET_ALT_A_DEV_POLL_MODE] =
-		NLA_POLICY_MAX(NLA_U32, VHOST_NET_ALT_POLL_MODE_ADAPTIVE),
-	[VHOST_NET_ALT_A_DEV_POLL_US] = {.type = NLA_U32},
+	[VHOST_NET_ALT_A_DEV_ZEROCOPY] = {.type = NLA_U32},
+	[VHOST_NET_ALT_A_DEV_BUSYPOLL] =
+		NLA_POLICY_MAX(NLA_U32, VHOST_NET_ALT_BUSYPOLL_MODE_ADAPTIVE),
+	[VHOST_NET_ALT_A_DEV_BUSYPOLL_US] = {.type = NLA_U32},
 };
 
 static const struct nla_policy queue_get_policy[] = {

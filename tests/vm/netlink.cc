@@ -311,14 +311,14 @@ constexpr Setting settings[] = {
 	{VHOST_NET_ALT_A_DEV_TX_BATCH, 1, 64},
 	{VHOST_NET_ALT_A_DEV_WEIGHT_PACKETS, 1, 65536},
 	{VHOST_NET_ALT_A_DEV_WEIGHT_BYTES, 65536, 64 << 20},
-	{VHOST_NET_ALT_A_DEV_POLL_MODE, VHOST_NET_ALT_POLL_MODE_OFF,
-	 VHOST_NET_ALT_POLL_MODE_ADAPTIVE},
+	{VHOST_NET_ALT_A_DEV_BUSYPOLL, VHOST_NET_ALT_BUSYPOLL_MODE_OFF,
+	 VHOST_NET_ALT_BUSYPOLL_MODE_ADAPTIVE},
 };
 
 /* Those that have none. */
 constexpr unsigned unbounded[] = {
-	VHOST_NET_ALT_A_DEV_ZEROCOPY_MIN,
-	VHOST_NET_ALT_A_DEV_POLL_US,
+	VHOST_NET_ALT_A_DEV_ZEROCOPY,
+	VHOST_NET_ALT_A_DEV_BUSYPOLL_US,
 };
 
 GenlResult set(Genl &genl, std::uint32_t id, unsigned attribute, std::uint32_t value)
@@ -452,7 +452,7 @@ void frames_in_flight_are_counted_with_their_pages()
 	poll_used(rig.tx, 3);
 	CHECK(flights() == std::pair(0u, 0u));
 	/* It is switched on, and off, while the queue runs. */
-	CHECK_ERRNO(set(genl, id, VHOST_NET_ALT_A_DEV_ZEROCOPY_MIN, 1).error, 0);
+	CHECK_ERRNO(set(genl, id, VHOST_NET_ALT_A_DEV_ZEROCOPY, 1).error, 0);
 	send(5);
 	const auto deadline = std::chrono::steady_clock::now() + patience;
 	while (flights().first < 5)
@@ -462,7 +462,7 @@ void frames_in_flight_are_counted_with_their_pages()
 	CHECK_EQUAL(frames, 5);
 	CHECK(pages >= 20 && pages <= 25, "%u pages", pages);
 	CHECK(!rig.tx.ring().collect());
-	CHECK_ERRNO(set(genl, id, VHOST_NET_ALT_A_DEV_ZEROCOPY_MIN, 0).error, 0);
+	CHECK_ERRNO(set(genl, id, VHOST_NET_ALT_A_DEV_ZEROCOPY, 0).error, 0);
 	send(3);
 	poll_used(rig.tx, 3);
 	CHECK_EQUAL(flights().first, 5);
@@ -482,8 +482,8 @@ void polling_is_switched_while_it_runs()
 	Live live(device_path);
 	const std::uint32_t id = id_of(live.rig.device);
 	const auto polls = [&](std::uint32_t mode, std::uint32_t us) {
-		CHECK_ERRNO(set(genl, id, VHOST_NET_ALT_A_DEV_POLL_US, us).error, 0);
-		CHECK_ERRNO(set(genl, id, VHOST_NET_ALT_A_DEV_POLL_MODE, mode).error, 0);
+		CHECK_ERRNO(set(genl, id, VHOST_NET_ALT_A_DEV_BUSYPOLL_US, us).error, 0);
+		CHECK_ERRNO(set(genl, id, VHOST_NET_ALT_A_DEV_BUSYPOLL, mode).error, 0);
 		const auto count = [&] {
 			return stats(genl, id, true, 1)
 				.nest(VHOST_NET_ALT_A_QSTATS_TX)
@@ -495,9 +495,9 @@ void polling_is_switched_while_it_runs()
 		live.pass(20);
 		return count() - before;
 	};
-	CHECK(polls(VHOST_NET_ALT_POLL_MODE_FIXED, 1000) > 0);
-	CHECK_EQUAL(polls(VHOST_NET_ALT_POLL_MODE_OFF, 1000), 0);
-	CHECK_EQUAL(polls(VHOST_NET_ALT_POLL_MODE_ADAPTIVE, 0), 0);
+	CHECK(polls(VHOST_NET_ALT_BUSYPOLL_MODE_FIXED, 1000) > 0);
+	CHECK_EQUAL(polls(VHOST_NET_ALT_BUSYPOLL_MODE_OFF, 1000), 0);
+	CHECK_EQUAL(polls(VHOST_NET_ALT_BUSYPOLL_MODE_ADAPTIVE, 0), 0);
 }
 
 void only_who_may_administrate_sets()

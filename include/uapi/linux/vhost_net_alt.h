@@ -119,10 +119,10 @@ enum vhost_net_alt_backend_type {
 };
 
 /* Whether a worker looks for more when a queue ran dry, before it asks to be told. */
-enum vhost_net_alt_poll_mode {
-	VHOST_NET_ALT_POLL_MODE_OFF, /* never */
-	VHOST_NET_ALT_POLL_MODE_FIXED, /* each time, for poll-us */
-	VHOST_NET_ALT_POLL_MODE_ADAPTIVE, /* while waits are shorter than poll-us */
+enum vhost_net_alt_busypoll_mode {
+	VHOST_NET_ALT_BUSYPOLL_MODE_OFF, /* never */
+	VHOST_NET_ALT_BUSYPOLL_MODE_FIXED, /* each time, for busypoll-us */
+	VHOST_NET_ALT_BUSYPOLL_MODE_ADAPTIVE, /* while waits are shorter than busypoll-us */
 };
 
 /* What each message of a qstats-get dump is about. */
@@ -142,9 +142,9 @@ enum {
 	VHOST_NET_ALT_A_DEV_TX_BATCH,
 	VHOST_NET_ALT_A_DEV_WEIGHT_PACKETS,
 	VHOST_NET_ALT_A_DEV_WEIGHT_BYTES,
-	VHOST_NET_ALT_A_DEV_ZEROCOPY_MIN,
-	VHOST_NET_ALT_A_DEV_POLL_MODE,
-	VHOST_NET_ALT_A_DEV_POLL_US,
+	VHOST_NET_ALT_A_DEV_ZEROCOPY,
+	VHOST_NET_ALT_A_DEV_BUSYPOLL,
+	VHOST_NET_ALT_A_DEV_BUSYPOLL_US,
 	VHOST_NET_ALT_A_DEV_PAD,
 
 	__VHOST_NET_ALT_A_DEV_MAX,
