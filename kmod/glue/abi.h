@@ -67,6 +67,9 @@ struct vna_settings {
 	vna_u32 tx_batch;
 	vna_u32 weight_packets; /* 1 … VNA_MAX_WEIGHT_PACKETS */
 	vna_u32 weight_bytes; /* VNA_MIN_WEIGHT_BYTES … VNA_MAX_WEIGHT_BYTES */
+	vna_u32 zerocopy_min; /* as in vna_config */
+	vna_u32 poll_mode; /* enum vna_poll_mode */
+	vna_u32 poll_us;
 };
 
 #define VNA_MAX_WEIGHT_PACKETS 65536
@@ -74,6 +77,12 @@ struct vna_settings {
 #define VNA_MAX_WEIGHT_BYTES (64 << 20)
 
 /* The numbers of linux/vhost_net_alt.h. */
+enum vna_poll_mode {
+	VNA_POLL_OFF,
+	VNA_POLL_FIXED,
+	VNA_POLL_ADAPTIVE,
+};
+
 enum vna_device_state {
 	VNA_DEVICE_OPENED,
 	VNA_DEVICE_OWNED,

@@ -135,6 +135,10 @@ SAME_FIELD(vhost_net_alt_bind, fd);
 SAME_FIELD(vhost_net_alt_bind, flags);
 SAME_FIELD(vhost_net_alt_bind, returned);
 
+static_assert((int)VNA_POLL_OFF == (int)VHOST_NET_ALT_BUSYPOLL_MODE_OFF);
+static_assert((int)VNA_POLL_FIXED == (int)VHOST_NET_ALT_BUSYPOLL_MODE_FIXED);
+static_assert((int)VNA_POLL_ADAPTIVE == (int)VHOST_NET_ALT_BUSYPOLL_MODE_ADAPTIVE);
+
 static_assert((int)VNA_DEVICE_OPENED == (int)VHOST_NET_ALT_DEV_STATE_OPENED);
 static_assert((int)VNA_DEVICE_OWNED == (int)VHOST_NET_ALT_DEV_STATE_OWNED);
 static_assert((int)VNA_DEVICE_RUNNING == (int)VHOST_NET_ALT_DEV_STATE_RUNNING);

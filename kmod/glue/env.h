@@ -47,6 +47,7 @@ struct vna_env {
 			const char *rule;
 			const char *text;
 		} stopped;
+		struct vna_inflight __rcu *inflight; /* while it is open */
 	} queues[VNA_VHOST_NET_VQ_MAX];
 
 	struct mutex queue_locks[]; /* vna_core_queues() */

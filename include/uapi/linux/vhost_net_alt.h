@@ -12,7 +12,13 @@
  * and, for each of the queues "rx" and "tx", lines
  *
  *	QUEUE.state:	off | running | the name of the rule whose breach stopped it
+ *	QUEUE.worker_ns:	CPU time of the thread that serves it, in nanoseconds
  *	QUEUE.COUNTER:	a number that never decreases while the descriptor is open
+ *
+ * and, for "tx",
+ *
+ *	tx.in_flight:	frames sent by reference that someone still has
+ *	tx.pinned_pages:	the guest's pages that these hold
  */
 #ifndef _UAPI_LINUX_VHOST_NET_ALT_H
 #define _UAPI_LINUX_VHOST_NET_ALT_H
@@ -112,6 +118,13 @@ enum vhost_net_alt_backend_type {
 	VHOST_NET_ALT_BACKEND_TYPE_PACKET, /* a packet socket */
 };
 
+/* Whether a worker looks for more when a queue ran dry, before it asks to be told. */
+enum vhost_net_alt_busypoll_mode {
+	VHOST_NET_ALT_BUSYPOLL_MODE_OFF, /* never */
+	VHOST_NET_ALT_BUSYPOLL_MODE_FIXED, /* each time, for busypoll-us */
+	VHOST_NET_ALT_BUSYPOLL_MODE_ADAPTIVE, /* while waits are shorter than busypoll-us */
+};
+
 /* What each message of a qstats-get dump is about. */
 enum vhost_net_alt_qstats_scope {
 	VHOST_NET_ALT_QSTATS_SCOPE_QUEUE = 1, /* one queue.  Without this flag, a device */
@@ -129,6 +142,9 @@ enum {
 	VHOST_NET_ALT_A_DEV_TX_BATCH,
 	VHOST_NET_ALT_A_DEV_WEIGHT_PACKETS,
 	VHOST_NET_ALT_A_DEV_WEIGHT_BYTES,
+	VHOST_NET_ALT_A_DEV_ZEROCOPY,
+	VHOST_NET_ALT_A_DEV_BUSYPOLL,
+	VHOST_NET_ALT_A_DEV_BUSYPOLL_US,
 	VHOST_NET_ALT_A_DEV_PAD,
 
 	__VHOST_NET_ALT_A_DEV_MAX,
@@ -151,6 +167,8 @@ enum {
 	VHOST_NET_ALT_A_QUEUE_BACKEND,
 	VHOST_NET_ALT_A_QUEUE_IFINDEX,
 	VHOST_NET_ALT_A_QUEUE_IFNAME,
+	VHOST_NET_ALT_A_QUEUE_IN_FLIGHT,
+	VHOST_NET_ALT_A_QUEUE_PINNED_PAGES,
 	VHOST_NET_ALT_A_QUEUE_PAD,
 
 	__VHOST_NET_ALT_A_QUEUE_MAX,
@@ -208,6 +226,8 @@ enum {
 	VHOST_NET_ALT_A_COUNTERS_POLLS,
 	VHOST_NET_ALT_A_COUNTERS_POLL_HITS,
 	VHOST_NET_ALT_A_COUNTERS_POLL_NS,
+	VHOST_NET_ALT_A_COUNTERS_IOTLB_MISSES,
+	VHOST_NET_ALT_A_COUNTERS_LOG_PAGES,
 	VHOST_NET_ALT_A_COUNTERS_RING_ERRORS,
 	VHOST_NET_ALT_A_COUNTERS_RING_ERRORS_BY_RULE,
 

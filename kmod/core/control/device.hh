@@ -129,6 +129,7 @@ private:
 	void adopt(Queue &queue, u32 index, vna_backend *backend, bool by_owner);
 	void release();
 	void run(u32 index, u32 worker);
+	void take_settings(Queue &queue, u32 index);
 	void look(u32 index, u32 worker);
 	void serve(Queue &queue, u32 index, bool may_poll);
 	void stop(Queue &queue, u32 index);
