@@ -372,6 +372,17 @@ void vna_env_changed(struct vna_env *env);
 void vna_env_queue_stopped(struct vna_env *env, vna_u32 queue, const char *rule, const char *text);
 
 /*
+ * Nonzero while anyone listens to what the three behind it tell: buffers found, buffers
+ * shown to the driver with the descriptors that they took, and whether the driver was
+ * interrupted.  Else they need not be called.  W
+ */
+extern vna_u32 vna_env_traced;
+void vna_env_trace_fetch(struct vna_env *env, vna_u32 queue, vna_u32 buffers);
+void vna_env_trace_complete(struct vna_env *env, vna_u32 queue, vna_u32 buffers,
+			    vna_u32 descriptors);
+void vna_env_trace_signal(struct vna_env *env, vna_u32 queue, int sent);
+
+/*
  * A device by its id, for a caller who has CAP_NET_ADMIN in its network namespace, and
  * who puts it soon: its close waits for that.  -ENODEV, -EPERM.  P
  */

@@ -22,6 +22,7 @@
 #include "compat/ubuf.h"
 #include "glue/env.h"
 #include "glue/inflight.h"
+#include "glue/trace.h"
 
 static_assert(VNA_MAX_IN_FLIGHT == BITS_PER_LONG);
 
@@ -40,6 +41,7 @@ struct vna_inflight {
 	/* Who is told; NULL once the queue has let go. */
 	struct vna_env __rcu *env;
 	u32 queue;
+	u32 dev; /* its device's id */
 	/* Who is charged, and how much he may have; NULL if he may have all. */
 	struct user_struct *user;
 	unsigned long limit; /* pages */
@@ -100,12 +102,22 @@ static void inflight_put(struct vna_inflight *inflight)
 		call_rcu(&inflight->rcu, inflight_free);
 }
 
+static void trace_slot(const struct slot *slot, enum vna_trace_zerocopy state)
+{
+	const struct vna_inflight *inflight = slot->inflight;
+
+	trace_vna_zerocopy(inflight->dev, inflight->queue, slot - inflight->slots, state,
+			   slot->pages);
+}
+
 /* In any context: the last reference to the frame's pages has ended. */
 static void slot_done(struct slot *slot)
 {
 	struct vna_inflight *inflight = slot->inflight;
 	struct vna_env *env;
 
+	trace_slot(slot, test_bit(slot - inflight->slots, &inflight->copied) ? VNA_TRACE_COPIED :
+									       VNA_TRACE_LANDED);
 	uncharge(inflight, slot->pages);
 	rcu_read_lock();
 	/* A full barrier on either side: see vna_env_inflight_reap(). */
@@ -156,6 +168,7 @@ void vna_inflight_end(struct vna_inflight *inflight, u32 n, bool sent)
 {
 	struct slot *slot = &inflight->slots[n];
 
+	trace_slot(slot, sent ? VNA_TRACE_SENT : VNA_TRACE_REFUSED);
 	if (sent) {
 		if (refcount_dec_and_test(&slot->ubuf.refcnt))
 			slot_done(slot);
@@ -177,6 +190,7 @@ int vna_env_inflight_open(struct vna_env *env, vna_u32 queue, struct vna_infligh
 	atomic_set(&inflight->refs, 1);
 	RCU_INIT_POINTER(inflight->env, env);
 	inflight->queue = queue;
+	inflight->dev = env->id;
 	if (!capable(CAP_IPC_LOCK)) {
 		inflight->user = get_uid(current_user());
 		inflight->limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;

@@ -16,6 +16,7 @@
 #include "glue/env.h"
 #include "glue/inflight.h"
 #include "glue/netlink.h"
+#include "glue/trace.h"
 
 /* Attributes are the core's counters, and its rules, behind one for padding. */
 #define COUNTER(i) (VHOST_NET_ALT_A_COUNTERS_PAD + 1 + (i))
@@ -502,6 +503,7 @@ static int put_stopped(struct sk_buff *skb, const struct vna_env *env, u32 queue
 
 void vna_env_queue_stopped(struct vna_env *env, vna_u32 queue, const char *rule, const char *text)
 {
+	trace_vna_error(env->id, queue, rule);
 	/* Under the queue's lock, like the message that is made of it. */
 	env->queues[queue].stopped.rule = rule;
 	env->queues[queue].stopped.text = text;

@@ -221,6 +221,39 @@ TEST(Show, a_device_as_it_comes_to_run)
 	EXPECT_EQ(show(b).state, VNA_DEVICE_OWNED);
 }
 
+TEST(Show, what_is_traced_is_what_is_counted)
+{
+	DeviceBench b;
+	b.expect_traffic(10);
+	for (const auto &traced : b.kernel.traced)
+		EXPECT_EQ(traced.fetched + traced.shown + traced.signals, 0u) << "nobody listens";
+	vna_env_traced = 1;
+	const auto now = [&] {
+		std::vector<u64> counts;
+		for (const u32 queue : {rx_queue, tx_queue}) {
+			const u64 calls = b.count(queue, Count::calls);
+			counts.insert(counts.end(),
+				      {b.count(queue, Count::buffers),
+				       b.count(queue, Count::descriptors), calls,
+				       calls + b.count(queue, Count::calls_suppressed)});
+		}
+		return counts;
+	};
+	const auto before = now();
+	b.expect_traffic(100);
+	vna_env_traced = 0;
+	const auto after = now();
+	std::vector<u64> told;
+	for (const auto &traced : b.kernel.traced) {
+		EXPECT_GE(traced.fetched, traced.shown);
+		told.insert(told.end(), {traced.shown, traced.descriptors, traced.calls,
+					 traced.signals});
+	}
+	for (std::size_t i = 0; i < told.size(); i++)
+		EXPECT_EQ(told[i], after[i] - before[i]) << i;
+	EXPECT_GT(told[0], 0u);
+}
+
 TEST(Show, a_queue_that_broke_a_rule)
 {
 	DeviceBench b;

@@ -16,6 +16,8 @@ Device::Device(vna_env *env, const vna_config &config)
 	queues_[VNA_VHOST_NET_VQ_TX].ring().set_transmits(true);
 	for (u32 i = 0; i < queue_count; i++) {
 		Queue &q = queues_[i];
+		q.env = env_;
+		q.index = i;
 		take_settings(q, i);
 		memory_.add(q.memory);
 		q.ring().set_memory(&q.memory);

@@ -24,6 +24,29 @@ void Queue::count_fetch(u32 n)
 	if (kicks == kicks_)
 		counters.add(Count::kicks_suppressed);
 	kicks_ = kicks;
+	if (vna_env_traced) [[unlikely]]
+		vna_env_trace_fetch(env, index, n);
+}
+
+void Queue::count_used(u32 n)
+{
+	const u32 descriptors = std::exchange(descriptors_, 0);
+	counters.add(Count::buffers, n);
+	counters.add(Count::descriptors, descriptors);
+	if (vna_env_traced && n) [[unlikely]]
+		vna_env_trace_complete(env, index, n, descriptors);
+}
+
+// Interrupts the driver if it wants that.
+void Queue::signal()
+{
+	// Without an eventfd its wish stays for the time when there is one.
+	const bool sent = call && ring().should_signal();
+	counters.add(sent ? Count::calls : Count::calls_suppressed);
+	if (sent)
+		vna_env_eventfd_signal(call.get());
+	if (vna_env_traced) [[unlikely]]
+		vna_env_trace_signal(env, index, sent);
 }
 
 bool Queue::flush()
@@ -36,16 +59,9 @@ bool Queue::flush()
 	// What was written to buffers is in the log before the driver may look at it.
 	if (!flush_log() || !ring().publish())
 		return false;
-	counters.add(Count::buffers, used);
-	counters.add(Count::descriptors, std::exchange(descriptors_, 0));
+	count_used(used);
 	unsignalled_ = false;
-	// Without an eventfd the driver's wish stays for the time when there is one.
-	if (call && ring().should_signal()) {
-		counters.add(Count::calls);
-		vna_env_eventfd_signal(call.get());
-	} else {
-		counters.add(Count::calls_suppressed);
-	}
+	signal();
 	return ring().error() == RingError::none;
 }
 

@@ -105,6 +105,8 @@ public:
 		return false;
 	}
 
+	vna_env *env = nullptr; // and the queue's number, for who traces
+	u32 index = 0;
 	BufferBatch batch;
 	Counters counters;
 	Memory::Reader memory;
@@ -168,6 +170,8 @@ public:
 
 private:
 	void count_fetch(u32 n);
+	void count_used(u32 n);
+	void signal();
 
 	Ring ring_;
 	u64 kicks_ = 0; // at the last fetch that found buffers

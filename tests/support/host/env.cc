@@ -558,6 +558,25 @@ int vna_env_backend_send_reference(vna_backend *backend, vna_inflight *inflight,
 	return Hooks::working(backend, "send_reference").send_reference(inflight, slot, *frame);
 }
 
+vna_u32 vna_env_traced;
+
+void vna_env_trace_fetch(vna_env *env, vna_u32 queue, vna_u32 buffers)
+{
+	env->kernel.traced.at(queue).fetched += buffers;
+}
+
+void vna_env_trace_complete(vna_env *env, vna_u32 queue, vna_u32 buffers, vna_u32 descriptors)
+{
+	env->kernel.traced.at(queue).shown += buffers;
+	env->kernel.traced.at(queue).descriptors += descriptors;
+}
+
+void vna_env_trace_signal(vna_env *env, vna_u32 queue, int sent)
+{
+	env->kernel.traced.at(queue).signals++;
+	env->kernel.traced.at(queue).calls += sent;
+}
+
 void vna_env_log(vna_env *env, const char *format, ...)
 {
 	char line[256];

@@ -4,6 +4,7 @@
 // of locks, no frame taken twice) and ends the process where one is broken.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <map>
 #include <optional>
@@ -111,6 +112,11 @@ public:
 	std::vector<std::string> log;
 	// What others would be told: that something changed, and which queue broke which rule.
 	unsigned changes = 0;
+	// What the core tells while vna_env_traced is set, by queue.
+	struct Traced {
+		vna_u64 fetched = 0, shown = 0, descriptors = 0, signals = 0, calls = 0;
+	};
+	std::array<Traced, 2> traced;
 	std::vector<std::pair<vna_u32, std::string>> stopped;
 
 	// A queue's counter by its name in the tables that vna_core_counter_name() gives.
