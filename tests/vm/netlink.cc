@@ -748,6 +748,44 @@ void the_module_stays_while_it_is_in_use()
 	CHECK_ERRNO(errno, EAGAIN);
 }
 
+/* Who has a socket, and listens, meanwhile is told that there is no such family, and no more. */
+void the_module_goes_and_comes_back()
+{
+	Genl genl = family();
+	genl.join(VHOST_NET_ALT_MCGRP_MGMT);
+	const auto unload = [] {
+		const auto deadline = std::chrono::steady_clock::now() + patience;
+		/* What the tests before had in flight may land late. */
+		while (syscall(SYS_delete_module, "vhost_net_alt", O_NONBLOCK)) {
+			CHECK(errno == EAGAIN || errno == EWOULDBLOCK, "errno %d", errno);
+			CHECK(std::chrono::steady_clock::now() < deadline, "it does not go");
+			std::this_thread::sleep_for(std::chrono::milliseconds(10));
+		}
+	};
+	const auto load = [] {
+		const UniqueFd file(open("/lib/vhost_net_alt.ko", O_RDONLY | O_CLOEXEC));
+		CHECK(file.get() >= 0);
+		CHECK(!syscall(SYS_finit_module, file.get(), "", 0), "errno %d", errno);
+	};
+	unload();
+	CHECK_ERRNO(genl.request(VHOST_NET_ALT_CMD_DEV_GET, dev(1)).error, ENOENT);
+	CHECK_ERRNO(genl.dump(VHOST_NET_ALT_CMD_DEV_GET).error, ENOENT);
+	/* And while it comes and goes. */
+	std::atomic<bool> stop = false;
+	std::thread asks([&] {
+		while (!stop)
+			genl.dump(VHOST_NET_ALT_CMD_DEV_GET);
+	});
+	for (unsigned i = 0; i < 10; i++) {
+		load();
+		unload();
+	}
+	stop = true;
+	asks.join();
+	load();
+	CHECK(family().dump(VHOST_NET_ALT_CMD_DEV_GET).messages.empty());
+}
+
 } /* namespace */
 
 int main(int argc, char **argv)
@@ -778,5 +816,6 @@ int main(int argc, char **argv)
 	add("a broken rule is told by name", a_broken_rule_is_told_by_name);
 	add("who is too slow for 10,000 events is told so", who_is_too_slow_is_told_so);
 	add("the module stays while it is in use", the_module_stays_while_it_is_in_use);
+	add("the module goes and comes back", the_module_goes_and_comes_back);
 	return suite.run();
 }
