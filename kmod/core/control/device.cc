@@ -18,7 +18,7 @@ Device::Device(vna_env *env, const vna_config &config)
 		Queue &q = queues_[i];
 		q.env = env_;
 		q.index = i;
-		take_settings(q, i);
+		update_settings(q, i);
 		memory_.add(q.memory);
 		q.ring().set_memory(&q.memory);
 		q.ring().set_log(&q.log);
@@ -74,11 +74,8 @@ void Device::run(u32 index, u32 worker)
 }
 
 // What was set of the device since the queue's last turn.
-void Device::take_settings(Queue &q, u32 index)
+[[gnu::noinline]] void Device::take_settings(Queue &q, u32 index, u32 version)
 {
-	const u32 version = settings_.version();
-	if (q.settings_seen == version) [[likely]]
-		return;
 	q.settings_seen = version;
 	const vna_settings settings = settings_.get();
 	const bool receives = index == VNA_VHOST_NET_VQ_RX;
@@ -99,7 +96,7 @@ void Device::look(u32 index, u32 worker)
 		return; // handed over: the new one has been told
 	if (!q.backend || q.ring().error() != RingError::none)
 		return workers_.set_polled(index, false);
-	take_settings(q, index);
+	update_settings(q, index);
 	q.counters.add(Count::polls);
 	const bool wanted = vna_env_relax();
 	bool found = true; // also what a turn is to find out
@@ -120,7 +117,7 @@ void Device::serve(Queue &q, u32 index, bool may_poll)
 	workers_.set_polled(index, false);
 	if (!q.backend || q.ring().error() != RingError::none)
 		return;
-	take_settings(q, index);
+	update_settings(q, index);
 	const bool watched = q.poll.on() && vna_env_can_poll();
 	const u64 began = watched ? vna_env_now() : 0;
 	q.poll_when_dry = watched && may_poll && q.poll.pays();

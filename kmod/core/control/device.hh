@@ -129,7 +129,13 @@ private:
 	void adopt(Queue &queue, u32 index, vna_backend *backend, bool by_owner);
 	void release();
 	void run(u32 index, u32 worker);
-	void take_settings(Queue &queue, u32 index);
+	void update_settings(Queue &queue, u32 index)
+	{
+		const u32 version = settings_.version();
+		if (queue.settings_seen != version) [[unlikely]]
+			take_settings(queue, index, version);
+	}
+	void take_settings(Queue &queue, u32 index, u32 version);
 	void look(u32 index, u32 worker);
 	void serve(Queue &queue, u32 index, bool may_poll);
 	void stop(Queue &queue, u32 index);

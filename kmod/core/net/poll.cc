@@ -10,10 +10,20 @@ void Poll::set_mode(vna_poll_mode mode, u64 ns)
 	const u64 limit = mode == VNA_POLL_ADAPTIVE ? ns : 0;
 	off_ = mode == VNA_POLL_OFF;
 	fixed_ = mode == VNA_POLL_FIXED ? ns : 0;
-	if (limit == limit_)
-		return;
-	limit_ = limit;
-	gap_ = longest * limit_; // what was learnt was up to another bound
+	if (limit != limit_) {
+		limit_ = limit;
+		gap_ = longest * limit_; // what was learnt was up to another bound
+	}
+	plan();
+}
+
+void Poll::plan()
+{
+	each_time_ = !off_ && (timeout_ || fixed_);
+	budget_ = off_	     ? 0 :
+		  timeout_ ? timeout_ * 1000ull :
+		  fixed_   ? fixed_ :
+			     limit_;
 }
 
 void Poll::found(u64 now)
@@ -27,6 +37,7 @@ void Poll::found(u64 now)
 void Poll::reset()
 {
 	timeout_ = 0;
+	plan();
 	gap_ = longest * limit_; // nothing is known yet: not worth it
 	since_ = 0;
 }

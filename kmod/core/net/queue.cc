@@ -28,25 +28,12 @@ void Queue::count_fetch(u32 n)
 		vna_env_trace_fetch(env, index, n);
 }
 
-void Queue::count_used(u32 n)
+// Out of the way of those who do not trace.
+[[gnu::cold, gnu::noinline]] void Queue::trace_flush(u32 used, u32 descriptors, bool sent)
 {
-	const u32 descriptors = std::exchange(descriptors_, 0);
-	counters.add(Count::buffers, n);
-	counters.add(Count::descriptors, descriptors);
-	if (vna_env_traced && n) [[unlikely]]
-		vna_env_trace_complete(env, index, n, descriptors);
-}
-
-// Interrupts the driver if it wants that.
-void Queue::signal()
-{
-	// Without an eventfd its wish stays for the time when there is one.
-	const bool sent = call && ring().should_signal();
-	counters.add(sent ? Count::calls : Count::calls_suppressed);
-	if (sent)
-		vna_env_eventfd_signal(call.get());
-	if (vna_env_traced) [[unlikely]]
-		vna_env_trace_signal(env, index, sent);
+	if (used)
+		vna_env_trace_complete(env, index, used, descriptors);
+	vna_env_trace_signal(env, index, sent);
 }
 
 bool Queue::flush()
@@ -59,9 +46,20 @@ bool Queue::flush()
 	// What was written to buffers is in the log before the driver may look at it.
 	if (!flush_log() || !ring().publish())
 		return false;
-	count_used(used);
+	const u32 descriptors = std::exchange(descriptors_, 0);
+	counters.add(Count::buffers, used);
+	counters.add(Count::descriptors, descriptors);
 	unsignalled_ = false;
-	signal();
+	// Without an eventfd the driver's wish stays for the time when there is one.
+	const bool wanted = call && ring().should_signal();
+	if (wanted) {
+		counters.add(Count::calls);
+		vna_env_eventfd_signal(call.get());
+	} else {
+		counters.add(Count::calls_suppressed);
+	}
+	if (vna_env_traced) [[unlikely]]
+		trace_flush(used, descriptors, wanted);
 	return ring().error() == RingError::none;
 }
 

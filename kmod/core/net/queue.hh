@@ -170,8 +170,7 @@ public:
 
 private:
 	void count_fetch(u32 n);
-	void count_used(u32 n);
-	void signal();
+	void trace_flush(u32 used, u32 descriptors, bool sent);
 
 	Ring ring_;
 	u64 kicks_ = 0; // at the last fetch that found buffers
