@@ -62,6 +62,20 @@ TEST(Bind, gives_back_what_was_taken_and_found_no_buffer)
 	EXPECT_EQ(got[0].frame, payload(200, 6));
 }
 
+TEST(Bind, counts_only_what_was_not_delivered)
+{
+	SwapBench b;
+	b.post({2000});
+	b.post({2000});
+	for (unsigned i = 0; i < 5; i++)
+		b.backend.arrive(payload(100, i));
+	b.kernel.work(); // there are two buffers
+	ASSERT_EQ(b.bind(b.other.fd()), 0);
+	EXPECT_EQ(b.returned, 3u);
+	EXPECT_EQ(b.received().size(), 2u);
+	EXPECT_EQ(b.backend.waiting.size() + b.backend.freed, 3u);
+}
+
 TEST(Bind, the_same_again_changes_nothing_that_counts)
 {
 	SwapBench b;
