@@ -118,8 +118,9 @@ End send_copies(Queue &q, u32 &at, const vna_tx_frame *refused, Weight &weight)
 	const u32 first = at, limit = min(q.batch.size(), q.batch_limit);
 	u32 n = 0, judged = first, small = 0;
 	u64 bytes = weight.bytes();
+	const u64 byte_limit = weight.byte_limit();
 	End end = End::all;
-	for (; judged < limit && bytes < Weight::max_bytes; judged++) {
+	for (; judged < limit && bytes < byte_limit; judged++) {
 		const Buffer &buffer = q.batch[judged];
 		const Verdict verdict = judge(framing, buffer);
 		if (verdict == Verdict::malformed) {

@@ -43,6 +43,7 @@ public:
 		const u64 frames = (byte_limit_ - bytes_ - 1) / each + 1;
 		return static_cast<u32>(min<u64>(frames, packet_limit_ - packets_));
 	}
+	[[nodiscard]] u64 byte_limit() const { return byte_limit_; }
 	[[nodiscard]] bool exceeded() const
 	{
 		return packets_ >= packet_limit_ || bytes_ >= byte_limit_ ||
