@@ -39,7 +39,7 @@ Offloads offloads(const json &reply)
 
 } // namespace
 
-Message Client::ask(const json &request)
+Message DaemonClient::ask(const json &request)
 {
 	// Where the daemon closed the connection, its reason may still be there to read.
 	try {
@@ -56,12 +56,12 @@ Message Client::ask(const json &request)
 	return std::move(*reply);
 }
 
-json Client::status()
+json DaemonClient::status()
 {
 	return ask({{"op", "status"}}).body;
 }
 
-std::vector<json> Client::ports()
+std::vector<json> DaemonClient::ports()
 {
 	std::vector<json> all;
 	json request = {{"op", "port-show"}};
@@ -77,7 +77,7 @@ std::vector<json> Client::ports()
 	}
 }
 
-json Client::port(const std::string &name)
+json DaemonClient::port(const std::string &name)
 {
 	const auto ports = get<std::vector<json>>(
 		ask({{"op", "port-show"}, {"port", name}}).body, "ports");
@@ -86,7 +86,7 @@ json Client::port(const std::string &name)
 	return ports[0];
 }
 
-OpenPort Client::open(const std::string &name)
+OpenPort DaemonClient::open(const std::string &name)
 {
 	Message reply = ask({{"op", "port-open"}, {"port", name}});
 	OpenPort port;
@@ -107,23 +107,23 @@ OpenPort Client::open(const std::string &name)
 	return port;
 }
 
-std::uint32_t Client::bind(const std::string &name, const std::vector<std::uint32_t> &devices)
+std::uint32_t DaemonClient::bind(const std::string &name, const std::vector<std::uint32_t> &devices)
 {
 	return get<std::uint32_t>(
 		ask({{"op", "port-bind"}, {"port", name}, {"devices", devices}}).body, "returned");
 }
 
-json Client::add(const std::string &name, const json &config)
+json DaemonClient::add(const std::string &name, const json &config)
 {
 	return get<json>(ask({{"op", "port-add"}, {"port", name}, {"config", config}}).body, "port");
 }
 
-void Client::remove(const std::string &name, bool force)
+void DaemonClient::remove(const std::string &name, bool force)
 {
 	(void)ask({{"op", "port-del"}, {"port", name}, {"force", force}});
 }
 
-std::vector<std::string> Client::reload()
+std::vector<std::string> DaemonClient::reload()
 {
 	return get<std::vector<std::string>>(ask({{"op", "reload"}}).body, "errors");
 }

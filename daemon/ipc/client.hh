@@ -43,14 +43,14 @@ struct OpenPort {
 
 // Every call is one request and waits for its reply.  All throw Refused;
 // ChannelError for a reply that makes no sense, or none; std::system_error.
-class Client {
+class DaemonClient {
 public:
 	// Connects.  Throws std::system_error: ENOENT or ECONNREFUSED if no daemon is there.
-	explicit Client(const std::string &socket = default_socket)
+	explicit DaemonClient(const std::string &socket = default_socket)
 		: channel_(Channel::connect(socket))
 	{
 	}
-	explicit Client(Channel channel) : channel_(std::move(channel)) {}
+	explicit DaemonClient(Channel channel) : channel_(std::move(channel)) {}
 
 	[[nodiscard]] nlohmann::json status();
 	// Ports as the protocol's PORT: all, by name, or the one.

@@ -30,7 +30,7 @@ protected:
 	json asked() { return daemon.receive()->body; }
 
 	Channel daemon;
-	Client client;
+	DaemonClient client;
 	UniqueFd null{open("/dev/null", O_RDWR | O_CLOEXEC)};
 
 private:
