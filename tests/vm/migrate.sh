@@ -160,7 +160,8 @@ move() { # FROM TO DEVICE
 		[ $i -lt 300 ] || return
 		sleep 0.1
 	done
-	hold_back "$1" $((8 << 20)) || return
+	# So slow that each pass takes some of QEMU's slices of 100 ms, in which the guest writes more.
+	hold_back "$1" $((2 << 20)) || return
 	tell "$1" migrate "{\"uri\": \"unix:$work/migration$2\"}" > /dev/null || return
 	until_migration "$1" dirty-sync-count 2 || return
 	hold_back "$1" 4096 || return
