@@ -130,42 +130,63 @@ private:
 		compare();
 	}
 
-	// As many entries as there is room for, and more.
+	static std::array<std::byte, VNA_MESSAGE_BYTES> update(const NaiveIotlb::Entry &e)
+	{
+		std::array<std::byte, VNA_MESSAGE_BYTES> bytes{};
+		const u32 kind = VNA_VHOST_IOTLB_MSG_V2;
+		vna_vhost_iotlb_msg msg{};
+		msg.iova = e.start;
+		msg.size = e.last - e.start + 1;
+		msg.uaddr = e.user;
+		msg.perm = e.access;
+		msg.type = VNA_VHOST_IOTLB_UPDATE;
+		std::memcpy(bytes.data(), &kind, sizeof kind);
+		std::memcpy(bytes.data() + VNA_VHOST_MSG_IOTLB, &msg, sizeof msg);
+		return bytes;
+	}
+
+	// One page after the other, or every other page; now and then all that there is room for.
 	void many()
 	{
-		u64 at = address();
-		const u64 user = (1 + in_.below(1 << 20)) * page, step = in_.chance() ? page : 2 * page;
-		u32 n = in_.byte();
-		n = n == 0xff ? Iotlb::capacity + 64 : n;
-		for (; n; n--, at += step) {
-			std::array<std::byte, VNA_MESSAGE_BYTES> bytes{};
-			const u32 kind = VNA_VHOST_IOTLB_MSG_V2;
-			vna_vhost_iotlb_msg msg{};
-			msg.iova = at;
-			msg.size = page;
-			msg.uaddr = user + n * page;
-			msg.perm = access_rw;
-			msg.type = VNA_VHOST_IOTLB_UPDATE;
-			std::memcpy(bytes.data(), &kind, sizeof kind);
-			std::memcpy(bytes.data() + VNA_VHOST_MSG_IOTLB, &msg, sizeof msg);
-			std::vector<NaiveIotlb::Entry> gone;
-			if (naive_.write(bytes, gone) != kernel_.write_message(bytes.data(), bytes.size()))
-				trap("one of many updates is refused");
-			for (Translator &t : translators_) {
-				for (const auto &e : gone)
-					t.forget(e);
-			}
+		const u8 count = in_.byte();
+		const u64 step = in_.chance() ? page : 2 * page;
+		NaiveIotlb::Entry e{address(), 0, (1 + in_.below(1 << 20)) * page, access_rw};
+		if (count == 0xff)
+			return fill(e.user, step);
+		for (u32 n = count % 32; n; n--, e.start += step, e.user += page) {
+			e.last = e.start + (page - 1);
+			if (e.last > e.start)
+				write(update(e));
 		}
+	}
+
+	// Of an empty one it is known what it has then: the naive one would take its time.
+	void fill(u64 user, u64 step)
+	{
+		if (!naive_.on)
+			return;
+		negotiate(true);
+		std::vector<NaiveIotlb::Entry> all;
+		for (u64 i = 0; i < Iotlb::capacity; i++) {
+			all.push_back({i * step, i * step + (page - 1), user + i * page, access_rw});
+			const auto bytes = update(all.back());
+			if (kernel_.write_message(bytes.data(), bytes.size()))
+				trap("one of many updates is refused");
+		}
+		naive_.set(std::move(all));
 		compare();
 	}
 
+	// All of a few entries, some of many.
 	void compare()
 	{
 		if (!naive_.on)
 			return;
-		if (iotlb()->size() != naive_.entries().size())
-			trap("%u entries, not %zu", iotlb()->size(), naive_.entries().size());
-		for (const auto &e : naive_.entries()) {
+		const auto &entries = naive_.entries();
+		if (iotlb()->size() != entries.size())
+			trap("%u entries, not %zu", iotlb()->size(), entries.size());
+		for (std::size_t i = 0; i < entries.size(); i += 1 + entries.size() / 64) {
+			const auto &e = entries[i];
 			const Iotlb::Entry *found = iotlb()->find(e.start);
 			if (!found || found != iotlb()->find(e.last) || found->start != e.start ||
 			    found->last != e.last || found->user != e.user || found->access != e.access)

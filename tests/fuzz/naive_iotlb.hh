@@ -3,7 +3,7 @@
 // byte.  What Iotlb and what goes through read() and write() are held against.
 #pragma once
 
-#include <optional>
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -44,6 +44,8 @@ public:
 		return 0;
 	}
 	void clear() { entries_.clear(); }
+	// The oldest first.
+	void set(std::vector<Entry> entries) { entries_ = std::move(entries); }
 
 	[[nodiscard]] const Entry *find(u64 at) const
 	{
