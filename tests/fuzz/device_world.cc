@@ -106,7 +106,7 @@ DeviceWorld::DeviceWorld(Input &in)
 
 const Device &DeviceWorld::device()
 {
-	return *reinterpret_cast<const Device *>(kernel_.core()); // all that a vna_core has
+	return kernel_.core()->device;
 }
 
 u64 DeviceWorld::ring(const Side &side) const

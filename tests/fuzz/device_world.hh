@@ -6,7 +6,7 @@
 
 #include <array>
 
-#include "core/control/device.hh"
+#include "core/control/core.hh"
 #include "host/fake_kernel.hh"
 #include "input.hh"
 #include "naive_iotlb.hh"

@@ -3,7 +3,7 @@
 // through the device; translators are what its queues have, and are told what has gone.
 #include <algorithm>
 
-#include "core/control/device.hh"
+#include "core/control/core.hh"
 #include "host/fake_kernel.hh"
 #include "input.hh"
 #include "naive_iotlb.hh"
@@ -53,8 +53,8 @@ private:
 
 	[[nodiscard]] const Iotlb *iotlb()
 	{
-		const auto *device = reinterpret_cast<const Device *>(kernel_.core());
-		return device->queue(0).ring().setup().translate.iotlb();
+		const Device &device = kernel_.core()->device;
+		return device.queue(0).ring().setup().translate.iotlb();
 	}
 
 	// An IOTLB, an empty one each time, or none.
