@@ -34,7 +34,6 @@ public:
 	}
 	void add_segments(u32 n) { segments_ += n; }
 	[[nodiscard]] u64 bytes() const { return bytes_; }
-	[[nodiscard]] u64 byte_limit() const { return byte_limit_; }
 	// How many frames of @each bytes, not 0, the turn may still take; of those that
 	// come after the first, the last one may exceed it.
 	[[nodiscard]] u32 room(u64 each) const
@@ -44,6 +43,7 @@ public:
 		const u64 frames = (byte_limit_ - bytes_ - 1) / each + 1;
 		return static_cast<u32>(min<u64>(frames, packet_limit_ - packets_));
 	}
+	[[nodiscard]] u64 byte_limit() const { return byte_limit_; }
 	[[nodiscard]] bool exceeded() const
 	{
 		return packets_ >= packet_limit_ || bytes_ >= byte_limit_ ||
