@@ -63,7 +63,8 @@ void swaps_lose_nothing(const Mode &mode, bool by_id)
 		alarm(ktap::Suite::watchdog_seconds);
 		TapEnd &end = round % 2 ? first : second;
 		CHECK_ERRNO(bind_both(asks, end.tap.fd(), id), 0);
-		if (round % 8 == 0) /* and in between without a frame of the new one's */
+		/* Now and then, on either, and in between without a frame of the new one's. */
+		if (round % 7 == 0)
 			flows(guest, end.far, 5);
 	}
 	guest.sender.finish();

@@ -77,8 +77,10 @@ report $? "what it leaves out is not there"
 
 echo > $tracing/trace
 traffic "frames in flight are counted with their pages"
-equals "frames that went by reference" 5 "$(grep -c ' vna_zerocopy: .*queue=1 .*state=sent pages=[45]$' $tracing/trace)"
-equals "and landed" 5 "$(grep -cE ' vna_zerocopy: .*state=(landed|copied) ' $tracing/trace)"
+by_reference=$(grep -c ' vna_zerocopy: .*queue=1 .*state=sent pages=[45]$' $tracing/trace)
+[ "$by_reference" -ge 5 ]
+report $? "frames that went by reference"
+equals "and landed" "$by_reference" "$(grep -cE ' vna_zerocopy: .*state=(landed|copied) ' $tracing/trace)"
 traffic "a broken rule is told by name"
 equals "a broken rule, by name" 1 "$(grep -c ' vna_error: dev=[0-9]* queue=1 rule=avail_index_jump$' $tracing/trace)"
 

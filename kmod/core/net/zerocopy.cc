@@ -173,8 +173,8 @@ void ZeroCopy::learn(Queue &q, u64 landed, u64 copied)
 
 void ZeroCopy::begin(Queue &q)
 {
-	if (!slots_)
-		return;
+	if (!possible() && !any())
+		return; // nothing can land
 	// The feature may have come with frames in flight, whose order does not matter.
 	if (q.ring().in_order()) {
 		for (u64 left = in_flight_ & ~lined_up_; left; left &= left - 1)
@@ -186,7 +186,7 @@ void ZeroCopy::begin(Queue &q)
 bool ZeroCopy::end(Queue &q, bool &more)
 {
 	more = false;
-	if (!slots_)
+	if (!looking_.load(std::memory_order_relaxed))
 		return true;
 	looking_.store(false, std::memory_order_relaxed);
 	if (!any())
