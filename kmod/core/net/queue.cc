@@ -5,6 +5,18 @@
 
 namespace vna {
 
+// Once a turn at least: a call of its own would cost as much as it does.
+[[gnu::always_inline]] inline void Queue::count_fetch(u32 n)
+{
+	counters.add_batch(n);
+	const u64 kicks = counters.get(Count::kicks);
+	if (kicks == kicks_)
+		counters.add(Count::kicks_suppressed);
+	kicks_ = kicks;
+	if (vna_env_traced) [[unlikely]]
+		vna_env_trace_fetch(env, index, n);
+}
+
 u32 Queue::fetch(u32 max, Weight &weight)
 {
 	const u32 before = batch.segments();
@@ -15,17 +27,6 @@ u32 Queue::fetch(u32 max, Weight &weight)
 	weight.add_segments((batch.out_of_room() ? BufferBatch::capacity : batch.segments()) -
 			    before);
 	return n;
-}
-
-void Queue::count_fetch(u32 n)
-{
-	counters.add_batch(n);
-	const u64 kicks = counters.get(Count::kicks);
-	if (kicks == kicks_)
-		counters.add(Count::kicks_suppressed);
-	kicks_ = kicks;
-	if (vna_env_traced) [[unlikely]]
-		vna_env_trace_fetch(env, index, n);
 }
 
 // Out of the way of those who do not trace.

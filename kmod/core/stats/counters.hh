@@ -86,7 +86,9 @@ public:
 	{
 		static_assert(static_cast<u8>(Count::batch_64) == static_cast<u8>(Count::batch_1) + 6);
 		add(Count::batches);
-		add(static_cast<Count>(static_cast<u8>(Count::batch_1) + std::bit_width(n) - 1));
+		// By pointer: the bound is the caller's.
+		auto &c = values_.data()[static_cast<u8>(Count::batch_1) + std::bit_width(n) - 1];
+		c.store(c.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 	}
 	// The ring broke a rule.
 	void add(RingError rule)
