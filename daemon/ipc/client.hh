@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -12,21 +11,12 @@
 
 #include "base/unique_fd.hh"
 #include "ipc/channel.hh"
+#include "ipc/refused.hh"
 #include "port/port.hh"
 
 namespace vhostd {
 
 inline constexpr const char *default_socket = "/run/vhost-net-alt/vhostd.sock";
-
-// What vhostd refused: error() is an errno, what() the reason in its own words.
-class Refused : public std::runtime_error {
-public:
-	Refused(int error, const std::string &reason) : std::runtime_error(reason), error_(error) {}
-	[[nodiscard]] int error() const { return error_; }
-
-private:
-	int error_;
-};
 
 // A port as it was handed over, with all that a driver or a VMM needs.
 struct OpenPort {
