@@ -16,12 +16,13 @@ namespace vhostd {
 // with other flags, or is no tap.
 void make_tap(const Port &port);
 
-// Has @tap go when its last queue is closed, and so at once if there is none.
-void unmake_tap(const std::string &tap, bool several_queues);
+// Attaches @count queues to @port's tap, with the virtio-net header of tap_header bytes, and
+// those of the port's offloads that are among @allowed (TUN_F_*).  Throws std::system_error:
+// EBUSY or E2BIG if queues are in use.  A tap that is missing is made.
+[[nodiscard]] std::vector<UniqueFd> open_tap(const Port &port, unsigned count,
+					     unsigned allowed = ~0u);
 
-// Attaches @port.queues queues to its tap, with the virtio-net header of 12 bytes and
-// the port's offloads.  Throws std::system_error: EBUSY or E2BIG if queues are in use.
-// A tap that is missing is made.
-[[nodiscard]] std::vector<UniqueFd> open_tap(const Port &port);
+// struct virtio_net_hdr_mrg_rxbuf, whose header is none of C++.
+inline constexpr int tap_header = 12;
 
 } // namespace vhostd

@@ -18,6 +18,25 @@ private:
 	int nle_;
 };
 
+// The module refused a request: what() is "WHAT: the kernel's words".
+class RequestRefused : public NetlinkError {
+public:
+	// @error: an errno.  @words: the kernel's own, or empty: then it is the errno's.
+	RequestRefused(int error, const std::string &what, const std::string &words);
+	[[nodiscard]] int error() const { return error_; }
+	[[nodiscard]] const std::string &words() const { return words_; } // may be empty
+
+private:
+	int error_;
+	std::string words_;
+};
+
+// There is no such family: the module is not loaded.
+class NotLoaded : public NetlinkError {
+public:
+	NotLoaded();
+};
+
 // Throws if @result is negative; else returns it.
 int netlink_check(int result, const std::string &what);
 

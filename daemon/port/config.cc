@@ -2,12 +2,19 @@
 #include "port/config.hh"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
 #include <fstream>
 #include <limits>
 #include <map>
 #include <sstream>
+#include <system_error>
 
+#include <fcntl.h>
 #include <toml++/toml.h>
+#include <unistd.h>
+
+#include "base/unique_fd.hh"
 
 namespace vhostd {
 
@@ -330,6 +337,23 @@ Ports load_ports(const fs::path &folder)
 	std::sort(found.ports.begin(), found.ports.end(),
 		  [](const Port &a, const Port &b) { return a.name < b.name; });
 	return found;
+}
+
+void write_port(const fs::path &folder, const Port &port)
+{
+	// Not ".toml" at the end, so what a crash leaves is no port.
+	const fs::path file = folder / (port.name + ".toml"), draft = folder / (port.name + ".new");
+	const std::string text = to_toml(port);
+	const UniqueFd fd(open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+			       0644));
+	if (!fd || write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+	    fsync(fd.get()) < 0 || rename(draft.c_str(), file.c_str()) < 0)
+		throw std::system_error(errno, std::generic_category(), file.string());
+}
+
+void delete_port(const fs::path &folder, const std::string &name)
+{
+	fs::remove(folder / (name + ".toml"));
 }
 
 } // namespace vhostd

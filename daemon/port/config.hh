@@ -44,4 +44,10 @@ struct Ports {
 // Throws std::filesystem::filesystem_error if the folder cannot be read.
 [[nodiscard]] Ports load_ports(const std::filesystem::path &folder);
 
+// Writes @port's file, whole or not at all, in the place of what there was.  Throws
+// std::system_error.
+void write_port(const std::filesystem::path &folder, const Port &port);
+// Deletes a port's file, if there is one.  Throws std::filesystem::filesystem_error.
+void delete_port(const std::filesystem::path &folder, const std::string &name);
+
 } // namespace vhostd
