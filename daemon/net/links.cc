@@ -138,7 +138,7 @@ std::optional<std::string> made_for(const Link &link)
 	return link.alias.substr(sizeof alias_prefix - 1);
 }
 
-LinkChange missing(const Port &port, const Link &link, const std::optional<Link> &bridge)
+LinkChange missing(const Port &port, const Link &link, const Link *bridge)
 {
 	LinkChange change;
 	if (port.mtu && link.mtu != *port.mtu)

@@ -25,7 +25,7 @@ using nlohmann::json;
 namespace {
 
 constexpr unsigned protocol = 1;
-constexpr std::size_t max_errors = 20, max_error_bytes = 1000;
+constexpr std::size_t max_errors = 20, max_error_bytes = 400; // even if all is escaped
 // Of the ports in one reply: with what is around them it fits into a message.
 constexpr std::size_t max_shown_bytes = Channel::max_bytes - 1024;
 
@@ -183,8 +183,20 @@ Message Requests::answer(const json &request, const Peer &peer)
 	}
 }
 
+void Requests::forget_closed()
+{
+	if (!handed_.count())
+		return;
+	try {
+		handed_.keep_only(host_.devices());
+	} catch (const NotLoaded &) {
+		handed_.keep_only({});
+	}
+}
+
 Message Requests::dispatch(const json &request, const Peer &peer)
 {
+	forget_closed();
 	const auto op = request.find("op");
 	const std::string name = op != request.end() && op->is_string() ? op->get<std::string>() : "";
 	if (name == "status")

@@ -27,6 +27,8 @@ public:
 	[[nodiscard]] Message answer(const nlohmann::json &request, const Peer &peer);
 	// Reads the files again.  Throws std::filesystem::filesystem_error.
 	void reload();
+	// Lets go what is kept for devices that are closed.
+	void forget_closed();
 
 	[[nodiscard]] static bool is_admin(const Peer &peer);
 	[[nodiscard]] static nlohmann::json refusal(int error, const std::string &reason);
