@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """Has Prometheus' own reader take OpenMetrics from standard input. A KTAP line."""
 import sys
