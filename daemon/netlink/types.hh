@@ -35,7 +35,8 @@ public:
 	// Throws BadMessage for an attribute that is cut short or of another size than its type.
 	static Record parse(const spec::Set &set, const nlattr *first, int bytes);
 
-	[[nodiscard]] const spec::Set &set() const { return *set_; }
+	[[nodiscard]] bool empty() const { return values_.empty(); }
+	[[nodiscard]] const spec::Set &set() const { return *set_; } // of one that is not empty
 	[[nodiscard]] const Value *find(unsigned number) const;
 	[[nodiscard]] bool has(unsigned number) const { return find(number); }
 	void put(unsigned number, Value value);

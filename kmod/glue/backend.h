@@ -33,9 +33,10 @@ struct vna_backend_ops {
 	u32 (*send)(struct vna_backend *backend, struct vna_tx_frame *frames, u32 n);
 	/*
 	 * Sends @frame with @ubuf to be told of its pages' end: bytes, or -errno, and
-	 * then @ubuf was not attached or is attached no more.  NULL: see refers.
+	 * then @ubuf was not attached or is attached no more.  Pages are charged for
+	 * what follows the first @copied bytes, header and all.  NULL: see refers.
 	 */
-	s32 (*refer)(struct vna_backend *backend, const struct vna_tx_frame *frame,
+	s32 (*refer)(struct vna_backend *backend, const struct vna_tx_frame *frame, u32 copied,
 		     struct ubuf_info *ubuf);
 	/* Gives back what was taken.  NULL if nothing ever is. */
 	void (*untake)(struct vna_backend *backend);

@@ -182,19 +182,26 @@ static u32 tun_send(struct vna_backend *backend, struct vna_tx_frame *frames, u3
 {
 	struct tun_backend *tun = to_tun(backend);
 	bool unlimited = vna_tun_batch_begin(&tun->batch, backend->sock);
-	u32 i;
+	u32 i = 0;
 
-	for (i = 0; i < n; i++) {
-		if (tun->batch.count == VNA_MAX_BATCH)
-			flush(tun);
-		if (unlimited && vna_tun_batch_add(&tun->batch, &frames[i]))
-			continue;
+	while (i < n) {
+		bool full;
+
+		if (unlimited)
+			i += vna_tun_batch_add(&tun->batch, &frames[i], n - i);
+		if (i == n)
+			break;
+		full = tun->batch.count == VNA_MAX_BATCH;
 		flush(tun);
-		if (unlimited && vna_tun_inject_one(&frames[i], backend->sock, &tun->netdev))
+		if (full || (unlimited && vna_tun_inject_one(&tun->batch, &frames[i], backend->sock,
+							     &tun->netdev))) {
+			i += !full;
 			continue;
+		}
 		frames[i].result = vna_backend_sendmsg(backend, NULL, &frames[i]);
 		if (frames[i].result == -EAGAIN)
 			return i;
+		i++;
 	}
 	flush(tun);
 	return n;
@@ -205,11 +212,15 @@ static u32 tun_send(struct vna_backend *backend, struct vna_tx_frame *frames, u3
  * before there is an skb to attach it to.  macvtap does not: with its device gone
  * it frees frames without a word.
  */
-static s32 tun_refer(struct vna_backend *backend, const struct vna_tx_frame *frame,
+static s32 tun_refer(struct vna_backend *backend, const struct vna_tx_frame *frame, u32 copied,
 		     struct ubuf_info *ubuf)
 {
 	struct tun_msg_ctl control = {.type = TUN_MSG_UBUF, .ptr = ubuf};
+	struct tun_backend *tun = to_tun(backend);
 
+	if (vna_tun_batch_begin(&tun->batch, backend->sock) &&
+	    vna_tun_inject_reference(&tun->batch, frame, copied, ubuf, backend->sock, &tun->netdev))
+		return frame->len;
 	return vna_backend_sendmsg(backend, &control, frame);
 }
 

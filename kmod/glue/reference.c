@@ -60,7 +60,7 @@ int vna_env_backend_refers(const struct vna_backend *backend)
 int vna_env_backend_send_reference(struct vna_backend *backend, struct vna_inflight *inflight,
 				   vna_u32 slot, const struct vna_tx_frame *frame)
 {
-	u32 pages = count_pages(frame, copied_ahead(frame));
+	u32 copied = copied_ahead(frame), pages = count_pages(frame, copied);
 	struct ubuf_info *ubuf;
 	s32 result;
 	int error;
@@ -70,7 +70,7 @@ int vna_env_backend_send_reference(struct vna_backend *backend, struct vna_infli
 	error = vna_inflight_begin(inflight, slot, pages, &ubuf);
 	if (error)
 		return error;
-	result = backend->ops->refer(backend, frame, ubuf);
+	result = backend->ops->refer(backend, frame, copied, ubuf);
 	vna_inflight_end(inflight, slot, result >= 0);
 	return result < 0 ? result : 0;
 }

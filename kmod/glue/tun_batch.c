@@ -9,7 +9,6 @@
 #include "compat/page_frag.h"
 #include "compat/tun_msg.h"
 #include "glue/tun_batch.h"
-#include "glue/user_copy.h"
 
 /* Headers of tunnels that tun may look for are 24 bytes: what is not ours is 0. */
 #define HEADER_ROOM 32
@@ -39,43 +38,22 @@ static void drop_room(struct vna_tun_batch *batch)
 }
 
 /*
- * A fragment with a reference of its own.  They are cut from pieces as long as any
- * may be, so that the cache is asked, and references are taken, once for several.
+ * Fragments have a reference each.  They are cut from pieces as long as any may be, so
+ * that the cache is asked, and references are taken, once for several.
  */
-static void *take(struct vna_tun_batch *batch, u32 size)
+bool vna_tun_batch_refill(struct vna_tun_batch *batch)
 {
 	void *start;
 
-	if (size > batch->room_bytes) {
-		drop_room(batch);
-		start = page_frag_alloc(&batch->cache, PAGE_SIZE, GFP_KERNEL | __GFP_NOWARN);
-		if (!start)
-			return NULL;
-		batch->room_page = virt_to_head_page(start);
-		batch->room = start;
-		batch->room_bytes = PAGE_SIZE;
-		batch->room_refs = PAGE_SIZE / SMALLEST_FRAGMENT + 1;
-		page_ref_add(batch->room_page, batch->room_refs - 1);
-	}
-	start = batch->room;
-	/* One reference stays, for the page to be there. */
-	batch->room += size;
-	batch->room_bytes -= size;
-	batch->room_refs--;
-	return start;
-}
-
-static bool copy_segments(void *to, const struct vna_tx_frame *frame)
-{
-	u32 i;
-
-	for (i = 0; i < frame->nsegs; i++) {
-		const struct vna_segment *seg = &frame->segs[i];
-
-		if (!vna_user_read(to, seg->addr, seg->len))
-			return false;
-		to += seg->len;
-	}
+	drop_room(batch);
+	start = page_frag_alloc(&batch->cache, PAGE_SIZE, GFP_KERNEL | __GFP_NOWARN);
+	if (!start)
+		return false;
+	batch->room_page = virt_to_head_page(start);
+	batch->room = start;
+	batch->room_bytes = PAGE_SIZE;
+	batch->room_refs = PAGE_SIZE / SMALLEST_FRAGMENT + 1;
+	page_ref_add(batch->room_page, batch->room_refs - 1);
 	return true;
 }
 
@@ -99,7 +77,8 @@ static bool plain(const struct virtio_net_hdr *header, u32 len)
 	return checked <= len;
 }
 
-bool vna_tun_batch_add(struct vna_tun_batch *batch, struct vna_tx_frame *frame)
+/* False: @frame has to go on its own. */
+static bool add(struct vna_tun_batch *batch, struct vna_tx_frame *frame)
 {
 	u32 pad = batch->pad, len = frame->len - frame->header;
 	unsigned int size = SKB_DATA_ALIGN(pad + len) +
@@ -109,13 +88,13 @@ bool vna_tun_batch_add(struct vna_tun_batch *batch, struct vna_tx_frame *frame)
 	if (size > PAGE_SIZE)
 		return false;
 	/* Sizes are multiples of a cache line, and so are their places in the page. */
-	start = take(batch, size);
+	start = vna_tun_batch_take(batch, size);
 	if (!start)
 		return false;
 
 	/* One copy: the header comes to lie in front of the frame. */
 	header = start + pad - frame->header;
-	if (!copy_segments(header, frame)) {
+	if (!vna_tun_batch_copy(header, frame, frame->len)) {
 		page_frag_free(start);
 		frame->result = -EFAULT;
 		return true;
@@ -126,6 +105,17 @@ bool vna_tun_batch_add(struct vna_tun_batch *batch, struct vna_tx_frame *frame)
 	}
 	batch->fragments[batch->count++] = (struct vna_tun_fragment){start, size, frame};
 	return true;
+}
+
+u32 vna_tun_batch_add(struct vna_tun_batch *batch, struct vna_tx_frame *frames, u32 n)
+{
+	u32 i;
+
+	for (i = 0; i < n && batch->count < VNA_MAX_BATCH; i++) {
+		if (!add(batch, &frames[i]))
+			break;
+	}
+	return i;
 }
 
 /* Says to tun what there is, the header where tun looks for it. */

@@ -13,6 +13,7 @@
 #include <net/xdp.h>
 
 #include "glue/abi.h"
+#include "glue/user_copy.h"
 
 struct vna_tun_fragment {
 	void *start;
@@ -40,12 +41,49 @@ struct vna_tun_batch {
  */
 bool vna_tun_batch_begin(struct vna_tun_batch *batch, const struct socket *sock);
 /*
- * Copies @frame to the end of the batch, which is not full.  False: it has to
- * go on its own, after the batch; its result says otherwise where it is lost.
+ * Copies @frames[0 .. @n) to the end of the batch: how many.  The next one found it
+ * full, or has to go on its own, after the batch; the result of one that is lost
+ * says so.
  */
-bool vna_tun_batch_add(struct vna_tun_batch *batch, struct vna_tx_frame *frame);
+u32 vna_tun_batch_add(struct vna_tun_batch *batch, struct vna_tx_frame *frames, u32 n);
 /* Sends what there is, at least one, as one message (TUN_MSG_PTR). */
 void vna_tun_batch_send(struct vna_tun_batch *batch, struct socket *sock);
+/* Makes room for a page.  False: no memory. */
+bool vna_tun_batch_refill(struct vna_tun_batch *batch);
+/*
+ * A piece of @size bytes, at most a page, a multiple of a cache line, for an skb to
+ * be built on (napi_build_skb()).  NULL: no memory.  May sleep.
+ */
+static inline void *vna_tun_batch_take(struct vna_tun_batch *batch, u32 size)
+{
+	void *start;
+
+	if (unlikely(size > batch->room_bytes) && !vna_tun_batch_refill(batch))
+		return NULL;
+	start = batch->room;
+	/* One reference stays, for the page to be there. */
+	batch->room += size;
+	batch->room_bytes -= size;
+	batch->room_refs--;
+	return start;
+}
+/* Copies the first @bytes, at most all, of @frame with its header.  False: a fault. */
+static inline bool vna_tun_batch_copy(void *to, const struct vna_tx_frame *frame, u32 bytes)
+{
+	const struct vna_segment *seg = frame->segs;
+
+	for (;;) {
+		u32 part = min_t(vna_u64, seg->len, bytes);
+
+		if (!vna_user_read(to, seg->addr, part))
+			return false;
+		bytes -= part;
+		if (!bytes)
+			return true;
+		to += part;
+		seg++;
+	}
+}
 void vna_tun_batch_release(struct vna_tun_batch *batch);
 
 #endif

@@ -16,11 +16,11 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/skbuff.h>
-#include <linux/uio.h>
 #include <linux/virtio_net.h>
 #include <net/ip.h>
 #include <net/sock.h>
 
+#include "glue/pieces.h"
 #include "glue/tun_inject.h"
 
 /* What lies in one piece of a frame that does not as a whole. */
@@ -28,11 +28,6 @@
 
 /* VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4 and _IPV6, where headers know them: tun's. */
 #define GSO_UDP_TUNNEL 0x60
-/* Any header that a frame may have; what tun knows of tunnels is behind the first. */
-union header {
-	struct virtio_net_hdr hdr;
-	u8 bytes[VNA_NET_HEADER_MAX];
-};
 
 static bool is_transport(u8 protocol)
 {
@@ -187,64 +182,106 @@ static bool lengths_ok(const struct virtio_net_hdr *header, u32 len)
 	return headers <= len && (!headers || headers >= ETH_HLEN);
 }
 
-/* An skb that @frame was copied to, and its header; NULL if that is not to be. */
-static struct sk_buff *copy(const struct vna_tx_frame *frame, union header *header)
-{
-	const u32 len = frame->len - frame->header, linear = min_t(u32, len, LINEAR_BYTES);
-	struct iov_iter iter;
-	struct sk_buff *skb;
-	int error;
+/* What a long frame begins with, copied: virtio-net header and room to parse it. */
+struct beginning {
+	void *start;
+	u32 pad; /* the header is at the end of it */
+	u32 len;
+	u32 size; /* with room for skb_shared_info */
+};
 
-	/* abi_check.c: the layout is struct iovec's. */
-	iov_iter_init(&iter, ITER_SOURCE, (const struct iovec *)frame->segs, frame->nsegs,
-		      frame->len);
-	if (WARN_ON_ONCE(frame->header > sizeof(*header)) ||
-	    copy_from_iter(header->bytes, frame->header, &iter) != frame->header ||
-	    header->hdr.gso_type & GSO_UDP_TUNNEL || !lengths_ok(&header->hdr, len))
+/* An skb of @beginning and @pieces, which are its from then on; NULL: no memory. */
+static struct sk_buff *build_long(const struct beginning *beginning,
+				  const struct vna_pieces *pieces)
+{
+	struct sk_buff *skb = napi_build_skb(beginning->start, beginning->size);
+
+	if (unlikely(!skb))
 		return NULL;
-	skb = alloc_skb_with_frags(NET_SKB_PAD + NET_IP_ALIGN + linear, len - linear,
-				   PAGE_ALLOC_COSTLY_ORDER, &error, GFP_KERNEL | __GFP_NOWARN);
-	if (!skb)
-		return NULL;
-	skb_reserve(skb, NET_SKB_PAD + NET_IP_ALIGN);
-	__skb_put(skb, linear);
-	skb->data_len = len - linear;
-	skb->len = len;
-	if (!skb_copy_datagram_from_iter(skb, 0, &iter, len))
-		return skb;
-	kfree_skb(skb);
-	return NULL;
+	skb_reserve(skb, beginning->pad);
+	__skb_put(skb, beginning->len);
+	vna_pieces_attach(pieces, skb);
+	return skb;
 }
 
-bool vna_tun_inject_one(struct vna_tx_frame *frame, const struct socket *sock,
-			struct vna_netdev *netdev)
+/* @linear: bytes of the frame in @beginning.  @ubuf: by reference to the others. */
+static bool inject(struct vna_tun_batch *batch, const struct vna_tx_frame *frame, u32 linear,
+		   struct ubuf_info *ubuf, const struct socket *sock, struct vna_netdev *netdev)
 {
+	static const struct virtio_net_hdr none;
+	const u32 len = frame->len - frame->header;
+	const struct virtio_net_hdr *header = &none;
+	struct beginning beginning = {.pad = batch->pad, .len = linear};
+	struct vna_pieces pieces;
 	struct net_device *dev;
-	union header header = {};
 	struct sk_buff *skb;
 
 	/* Not for nothing; enter() asks for good. */
 	if (!rcu_access_pointer(netdev->dev) || sock_flag(sock->sk, SOCK_XDP))
 		return false;
-	skb = copy(frame, &header);
-	if (!skb)
+	beginning.size = SKB_DATA_ALIGN(beginning.pad + linear) +
+			 SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+	beginning.start = vna_tun_batch_take(batch, beginning.size);
+	if (!beginning.start)
 		return false;
+	pieces.count = pieces.pages = pieces.len = 0;
+	if (!vna_tun_batch_copy(beginning.start + beginning.pad - frame->header, frame,
+				frame->header + linear))
+		goto drop;
+	if (frame->header)
+		header = beginning.start + beginning.pad - frame->header;
+	if (header->gso_type & GSO_UDP_TUNNEL || !lengths_ok(header, len) ||
+	    !(ubuf ? vna_pieces_pin : vna_pieces_copy)(&pieces, frame, frame->header + linear))
+		goto drop;
 	dev = enter(sock, netdev);
 	if (!dev)
-		goto free;
+		goto drop;
+	skb = dev->flags & IFF_UP ? build_long(&beginning, &pieces) : NULL;
+	if (!skb) {
+		leave();
+		goto drop;
+	}
 	/* For the dissector, whom a header without a checksum is checked by. */
 	skb->dev = dev;
 	skb_set_network_header(skb, ETH_HLEN);
-	if (!(dev->flags & IFF_UP) || virtio_net_hdr_to_skb(skb, &header.hdr, true)) {
+	if (virtio_net_hdr_to_skb(skb, header, true)) {
 		leave();
-		goto free;
+		kfree_skb(skb);
+		return false;
 	}
+	if (ubuf)
+		skb_zcopy_init(skb, ubuf);
 	receive(skb, dev);
-	count(dev, 1, frame->len - frame->header);
+	count(dev, 1, len);
 	leave();
+	return true;
+drop:
+	vna_pieces_drop(&pieces);
+	page_frag_free(beginning.start);
+	return false;
+}
+
+bool vna_tun_inject_one(struct vna_tun_batch *batch, struct vna_tx_frame *frame,
+			const struct socket *sock, struct vna_netdev *netdev)
+{
+	const u32 linear = min_t(u32, frame->len - frame->header, LINEAR_BYTES);
+
+	if (!inject(batch, frame, linear, NULL, sock, netdev))
+		return false;
 	frame->result = frame->len;
 	return true;
-free:
-	kfree_skb(skb);
-	return false;
+}
+
+bool vna_tun_inject_reference(struct vna_tun_batch *batch, const struct vna_tx_frame *frame,
+			      u32 copied, struct ubuf_info *ubuf, const struct socket *sock,
+			      struct vna_netdev *netdev)
+{
+	const u32 len = frame->len - frame->header;
+	u32 linear = copied - frame->header;
+
+	/* Longer than charged for may what is copied be, not shorter. */
+	if (linear < ETH_HLEN)
+		linear = min_t(u32, len, LINEAR_BYTES);
+	return linear <= min_t(u32, len, LINEAR_BYTES) &&
+	       inject(batch, frame, linear, ubuf, sock, netdev);
 }

@@ -22,33 +22,33 @@ Verdict judge(const Framing &framing, const Buffer &buffer)
 	return Verdict::send;
 }
 
-// @segs without their first @bytes: the first one left is cut in place.
-[[nodiscard]] std::span<Segment> skip(std::span<Segment> segs, u64 bytes)
+// @frame, of @segs, without its header: the first segment left is cut in place.
+void cut_header(std::span<Segment> segs, vna_tx_frame &frame)
 {
+	u64 bytes = frame.header;
 	while (!segs.empty() && bytes >= segs[0].len) {
 		bytes -= segs[0].len;
 		segs = segs.subspan(1);
 	}
-	if (!segs.empty()) {
+	if (!segs.empty()) { // judge(): there is more than that
 		segs[0].addr += bytes;
 		segs[0].len -= bytes;
 	}
-	return segs;
+	frame.segs = segs.data();
+	frame.nsegs = static_cast<u32>(segs.size());
+	frame.len -= frame.header;
+	frame.header = 0;
 }
 
 // Describes @buffer for the backend, without the header where that is ours: no
-// offload is offered then, so there is nothing in it to heed.
-vna_tx_frame frame_of(Queue &q, const Buffer &buffer)
+// offload is offered then, so there is nothing in it to heed.  Once: it is cut off.
+[[gnu::always_inline]] inline void describe(Queue &q, const Buffer &buffer, vna_tx_frame &frame)
 {
-	auto segs = q.batch.segments(buffer);
-	u32 len = buffer.readable_len;
-	u32 header = q.framing.header;
-	if (q.framing.own) {
-		segs = skip(segs, header); // judge(): there is more than that
-		len -= header;
-		header = 0;
-	}
-	return {segs.data(), static_cast<u32>(segs.size()), len, header, 0};
+	const auto segs = q.batch.segments(buffer);
+	frame = {segs.data(), static_cast<u32>(segs.size()), buffer.readable_len, q.framing.header,
+		 0};
+	if (q.framing.own) [[unlikely]]
+		cut_header(segs, frame);
 }
 
 // What was sent, counted at the end of a batch.
@@ -57,18 +57,25 @@ struct Tally {
 	u64 bytes = 0;
 };
 
-void count_sent(Queue &q, const vna_tx_frame &frame, Tally &tally)
+[[gnu::cold, gnu::noinline]] void count_unsent(Queue &q, const vna_tx_frame &frame)
 {
-	if (frame.result >= 0) [[likely]] {
-		tally.packets++;
-		tally.bytes += frame.len - frame.header;
-	} else if (frame.result == -einval) {
+	if (frame.result == -einval) {
 		q.counters.add(Count::drop_header);
 	} else if (frame.result == -enomem || frame.result == -enobufs) {
 		q.counters.add(Count::drop_nomem);
 	} else {
 		q.counters.add(Count::drop_backend);
 	}
+}
+
+void count_sent(Queue &q, const vna_tx_frame &frame, Tally &tally)
+{
+	if (frame.result < 0) [[unlikely]] {
+		count_unsent(q, frame);
+		return;
+	}
+	tally.packets++;
+	tally.bytes += frame.len - frame.header;
 }
 
 void count(Queue &q, const Tally &tally)
@@ -81,14 +88,16 @@ void count(Queue &q, const Tally &tally)
 void finish(Queue &q, u32 from, u32 to, Weight &weight)
 {
 	const bool behind = q.zerocopy.holds_back();
+	u64 bytes = 0;
 	for (u32 i = from; i < to; i++) {
 		const Buffer &buffer = q.batch[i];
-		weight.add(buffer.readable_len);
-		if (behind)
+		bytes += buffer.readable_len;
+		if (behind) [[unlikely]]
 			q.zerocopy.wait(buffer);
 		else
 			q.complete(buffer, 0);
 	}
+	weight.add_all(to - from, bytes);
 }
 
 // Why sending ended.
@@ -100,8 +109,8 @@ enum class End : u8 {
 };
 
 // Sends frames of the batch from @at on, one call's, and moves @at behind them.
-// @by_copy: the first is not to go by reference.
-End send_copies(Queue &q, u32 &at, bool by_copy, Weight &weight)
+// @refused: the first, if that is not to go by reference after all.
+End send_copies(Queue &q, u32 &at, const vna_tx_frame *refused, Weight &weight)
 {
 	std::array<Verdict, VNA_MAX_BATCH> verdicts;
 	const Framing framing = q.framing;
@@ -120,14 +129,18 @@ End send_copies(Queue &q, u32 &at, bool by_copy, Weight &weight)
 		if (verdict == Verdict::send) {
 			if (!q.zerocopy.suits(buffer.readable_len)) {
 				small++;
-			} else if (!by_copy && q.zerocopy.choose(q)) {
+			} else if (!refused && q.zerocopy.choose(q)) {
 				end = End::refer;
 				break;
 			}
-			q.frames.data()[n++] = frame_of(q, buffer);
+			vna_tx_frame &frame = q.frames.data()[n++];
+			if (refused) [[unlikely]]
+				frame = *refused;
+			else
+				describe(q, buffer, frame);
 		}
 		verdicts.data()[judged] = verdict;
-		by_copy = false;
+		refused = nullptr;
 		bytes += buffer.readable_len;
 	}
 	if (q.zerocopy.possible())
@@ -135,6 +148,11 @@ End send_copies(Queue &q, u32 &at, bool by_copy, Weight &weight)
 	const u32 sent = n ? vna_env_backend_send(q.backend, q.frames.data(), n) : 0;
 	u32 counted = 0;
 	Tally tally;
+	if (sent == judged - first) [[likely]] { // with nothing in between
+		while (counted < sent)
+			count_sent(q, q.frames.data()[counted++], tally);
+		at = judged;
+	}
 	for (; at < judged; at++) {
 		const Verdict verdict = verdicts.data()[at];
 		if (verdict == Verdict::too_short) {
@@ -153,12 +171,12 @@ End send_copies(Queue &q, u32 &at, bool by_copy, Weight &weight)
 	return end;
 }
 
-// Sends the frame at @at by reference and moves @at behind it.  @by_copy: it is
-// still there, and is to be copied.
-End send_reference(Queue &q, u32 &at, bool &by_copy, Weight &weight)
+// Sends the frame at @at by reference and moves @at behind it.  @refused: it is
+// still there, as @frame, and is to be copied.
+End send_reference(Queue &q, u32 &at, vna_tx_frame &frame, bool &refused, Weight &weight)
 {
 	const Buffer &buffer = q.batch[at];
-	vna_tx_frame frame = frame_of(q, buffer);
+	describe(q, buffer, frame);
 	const int error = q.zerocopy.send(q, buffer, frame);
 	switch (error) {
 	case -eagain:
@@ -166,7 +184,7 @@ End send_reference(Queue &q, u32 &at, bool &by_copy, Weight &weight)
 	case -emsgsize:
 	case -edquot:
 	case -efault:
-		by_copy = true;
+		refused = true;
 		return End::all;
 	}
 	frame.result = error ? error : static_cast<s32>(frame.len);
@@ -185,12 +203,13 @@ End send_reference(Queue &q, u32 &at, bool &by_copy, Weight &weight)
 End send(Queue &q, u32 &done, Weight &weight)
 {
 	const u32 limit = min(q.batch.size(), q.batch_limit);
-	bool by_copy = false;
+	vna_tx_frame frame;
+	bool refused = false;
 	for (;;) {
-		End end = send_copies(q, done, by_copy, weight);
-		by_copy = false;
+		End end = send_copies(q, done, refused ? &frame : nullptr, weight);
+		refused = false;
 		if (end == End::refer)
-			end = send_reference(q, done, by_copy, weight);
+			end = send_reference(q, done, frame, refused, weight);
 		if (end != End::all || done == limit || weight.exceeded())
 			return end;
 	}

@@ -25,6 +25,12 @@ public:
 		packets_++;
 		bytes_ += bytes;
 	}
+	// @n of those, of @bytes together.
+	void add_all(u32 n, u64 bytes)
+	{
+		packets_ += n;
+		bytes_ += bytes;
+	}
 	void add_segments(u32 n) { segments_ += n; }
 	[[nodiscard]] u64 bytes() const { return bytes_; }
 	[[nodiscard]] bool exceeded() const

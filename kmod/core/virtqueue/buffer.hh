@@ -46,7 +46,8 @@ public:
 	[[nodiscard]] const Buffer &operator[](u32 i) const { return buffers_[i]; }
 	[[nodiscard]] std::span<Segment> segments(const Buffer &b)
 	{
-		return std::span(segments_).subspan(b.first, b.readable + b.writable);
+		// By pointer: push() made it so, and this is once a packet.
+		return {segments_.data() + b.first, static_cast<u32>(b.readable + b.writable)};
 	}
 	// Segments of @n consecutive buffers from @i: one run, as the pool is filled
 	// in order.
