@@ -60,15 +60,15 @@ void make_tap(const Port &port)
 		fail(port.tap + ": TUNSETPERSIST");
 }
 
-std::vector<UniqueFd> open_tap(const Port &port, unsigned count, unsigned allowed)
+std::vector<UniqueFd> open_tap(const Port &port, unsigned count, const Framing &framing)
 {
 	std::vector<UniqueFd> queues;
 	for (unsigned i = 0; i < count; i++) {
 		queues.push_back(attach(port.tap, port.queues > 1));
-		if (ioctl(queues.back().get(), TUNSETVNETHDRSZ, &tap_header) < 0)
+		if (ioctl(queues.back().get(), TUNSETVNETHDRSZ, &framing.header) < 0)
 			fail(port.tap + ": TUNSETVNETHDRSZ");
 	}
-	set_offloads(queues.front().get(), port, allowed);
+	set_offloads(queues.front().get(), port, framing.offloads);
 	// What was made just now by attach() is to stay as well.
 	if (ioctl(queues.front().get(), TUNSETPERSIST, 1) < 0)
 		fail(port.tap + ": TUNSETPERSIST");

@@ -16,13 +16,19 @@ namespace vhostd {
 // with other flags, or is no tap.
 void make_tap(const Port &port);
 
-// Attaches @count queues to @port's tap, with the virtio-net header of tap_header bytes, and
-// those of the port's offloads that are among @allowed (TUN_F_*).  Throws std::system_error:
-// EBUSY or E2BIG if queues are in use.  A tap that is missing is made.
-[[nodiscard]] std::vector<UniqueFd> open_tap(const Port &port, unsigned count,
-					     unsigned allowed = ~0u);
+// How a tap's frames are to be, which is the same for all of its queues.
+struct Framing {
+	// Of the virtio-net header.  A VMM chooses anew when its guest has chosen features;
+	// until then it is struct virtio_net_hdr_mrg_rxbuf.
+	int header = 12;
+	unsigned offloads = ~0u; // no more than these (TUN_F_*), whatever the port says
 
-// struct virtio_net_hdr_mrg_rxbuf, whose header is none of C++.
-inline constexpr int tap_header = 12;
+	bool operator==(const Framing &) const = default;
+};
+
+// Attaches @count queues to @port's tap.  Throws std::system_error: EBUSY or E2BIG if queues
+// are in use.  A tap that is missing is made.
+[[nodiscard]] std::vector<UniqueFd> open_tap(const Port &port, unsigned count,
+					     const Framing &framing = {});
 
 } // namespace vhostd

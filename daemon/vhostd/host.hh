@@ -11,6 +11,7 @@
 
 #include "base/unique_fd.hh"
 #include "net/links.hh"
+#include "net/tap.hh"
 #include "port/port.hh"
 
 namespace vhostd {
@@ -39,12 +40,14 @@ public:
 
 	virtual void make_tap(const Port &port) = 0; // net/tap.hh
 	virtual std::vector<UniqueFd> open_tap(const Port &port, unsigned count,
-					       unsigned allowed) = 0;
+					       const Framing &framing) = 0;
 	virtual unsigned tap_offloads(const std::string &tap) = 0;
 
 	virtual OpenDevice open_device() = 0;
 	// Gives @device what @port says of devices, as far as it says anything.
 	virtual void set_up(std::uint32_t device, const Port &port) = 0;
+	// Bytes of the virtio-net header that @device's features ask for.
+	virtual int header(std::uint32_t device) = 0;
 	// Has @device take @tap as its backend; returns how many frames went back to the old.
 	virtual std::uint32_t bind(std::uint32_t device, int tap) = 0;
 	virtual std::vector<std::uint32_t> devices() = 0;

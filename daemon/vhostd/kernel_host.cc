@@ -13,7 +13,6 @@
 #include <sys/ioctl.h>
 
 #include "net/features.hh"
-#include "net/tap.hh"
 
 namespace vhostd {
 
@@ -48,9 +47,9 @@ void KernelHost::make_tap(const Port &port)
 	vhostd::make_tap(port);
 }
 
-std::vector<UniqueFd> KernelHost::open_tap(const Port &port, unsigned count, unsigned allowed)
+std::vector<UniqueFd> KernelHost::open_tap(const Port &port, unsigned count, const Framing &framing)
 {
-	return vhostd::open_tap(port, count, allowed);
+	return vhostd::open_tap(port, count, framing);
 }
 
 unsigned KernelHost::tap_offloads(const std::string &tap)
@@ -75,6 +74,17 @@ OpenDevice KernelHost::open_device()
 	if (ioctl(device.fd.get(), VHOST_NET_ALT_GET_ID, &device.id) < 0)
 		fail(device_ + ": GET_ID");
 	return device;
+}
+
+// Virtio 1.2 section 5.1.6; and of UDP tunnels, 1.4.
+int KernelHost::header(std::uint32_t device)
+{
+	constexpr unsigned mrg_rxbuf = 15, version_1 = 32;
+	constexpr unsigned guest_udp_tunnel_gso = 65, host_udp_tunnel_gso = 67;
+	const Device of = ask([&](Client &module) { return module.device(device); });
+	if (of.feature(guest_udp_tunnel_gso) || of.feature(host_udp_tunnel_gso))
+		return 24;
+	return of.feature(version_1) || of.feature(mrg_rxbuf) ? 12 : 10;
 }
 
 std::uint32_t KernelHost::bind(std::uint32_t device, int tap)

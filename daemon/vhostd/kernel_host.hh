@@ -21,11 +21,13 @@ public:
 	void remove(const Link &link) override { links_.remove(link); }
 
 	void make_tap(const Port &port) override;
-	std::vector<UniqueFd> open_tap(const Port &port, unsigned count, unsigned allowed) override;
+	std::vector<UniqueFd> open_tap(const Port &port, unsigned count,
+				       const Framing &framing) override;
 	unsigned tap_offloads(const std::string &tap) override;
 
 	OpenDevice open_device() override;
 	void set_up(std::uint32_t device, const Port &port) override;
+	int header(std::uint32_t device) override;
 	std::uint32_t bind(std::uint32_t device, int tap) override;
 	std::vector<std::uint32_t> devices() override;
 	std::vector<Serves> serving() override;

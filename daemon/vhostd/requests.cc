@@ -14,7 +14,6 @@
 
 #include "base/version.hh"
 #include "ipc/refused.hh"
-#include "net/tap.hh"
 #include "netlink/error.hh"
 #include "port/config.hh"
 
@@ -100,10 +99,11 @@ void must_open(const KeptPort &kept)
 }
 
 // open_tap(), whose errors are then those of the port.
-std::vector<UniqueFd> open_queues(Host &host, const Port &port, unsigned count, unsigned allowed)
+std::vector<UniqueFd> open_queues(Host &host, const Port &port, unsigned count,
+				  const Framing &framing)
 {
 	try {
-		return host.open_tap(port, count, allowed);
+		return host.open_tap(port, count, framing);
 	} catch (const std::system_error &error) {
 		if (error.code().value() == EBUSY || error.code().value() == E2BIG)
 			in_use(port);
@@ -284,12 +284,12 @@ Message Requests::open(const json &request, const Peer &peer)
 		      {"tap", port.tap},
 		      {"ifindex", kept.link->index},
 		      {"queues", port.queues},
-		      {"header", tap_header},
+		      {"header", Framing().header},
 		      {"offloads", names(port.offloads)},
 		      {"mtu", kept.link->mtu}};
 	if (kept.link->mac)
 		reply["host_mac"] = to_string(*kept.link->mac);
-	std::vector<UniqueFd> taps = open_queues(host_, port, port.queues, ~0u), fds;
+	std::vector<UniqueFd> taps = open_queues(host_, port, port.queues, {}), fds;
 	for (const UniqueFd &tap : taps) {
 		OpenDevice device = host_.open_device();
 		host_.set_up(device.id, port);
@@ -319,14 +319,14 @@ std::vector<UniqueFd> Requests::queues_for(const std::vector<std::uint32_t> &dev
 		in_use(kept.port);
 
 	// The guest has agreed to what its tap has on: to no more.
-	unsigned allowed = ~0u;
+	Framing framing{host_.header(devices[0])};
 	for (const Link &link : host_.links()) {
 		if (std::any_of(devices.begin(), devices.end(), [&](const auto device) {
 			    return serves(serving, device, link.index);
 		    }))
-			allowed &= host_.tap_offloads(link.name);
+			framing.offloads &= host_.tap_offloads(link.name);
 	}
-	return open_queues(host_, kept.port, wanting, allowed);
+	return open_queues(host_, kept.port, wanting, framing);
 }
 
 Message Requests::bind(const json &request)
@@ -380,7 +380,9 @@ void Requests::bind_back(std::uint32_t device, const std::vector<Serves> &before
 			if (tap >= 0)
 				host_.bind(device, tap);
 			else
-				host_.bind(device, open_queues(host_, kept.port, 1, ~0u)[0].get());
+				host_.bind(device, open_queues(host_, kept.port, 1,
+							       {host_.header(device)})[0]
+							   .get());
 			return;
 		} catch (const std::exception &error) {
 			spdlog::error("device {}: cannot be bound back to port {}: {}", device, name,

@@ -25,7 +25,8 @@ public:
 	std::map<std::uint32_t, std::string> set_up_for;
 	bool loaded = true;
 	unsigned changes = 0;
-	unsigned allowed = 0, offloads = ~0u; // of the last tap that was opened; of every tap
+	unsigned offloads = ~0u; // of every tap
+	Framing framing; // of the last one that was opened
 
 	Link &put(const std::string &name, const std::string &kind)
 	{
@@ -71,13 +72,14 @@ public:
 		link.up = false;
 		link.tun = Tun{true, true, true, port.queues > 1, 0};
 	}
-	std::vector<UniqueFd> open_tap(const Port &port, unsigned count, unsigned of) override
+	std::vector<UniqueFd> open_tap(const Port &port, unsigned count,
+				       const Framing &as) override
 	{
 		Tun &tun = there.at(port.tap).tun.value();
 		if (!tun.several_queues && tun.queues)
 			throw std::system_error(EBUSY, std::generic_category(), port.tap);
 		tun.queues += count;
-		allowed = of;
+		framing = as;
 		std::vector<UniqueFd> queues;
 		for (unsigned i = 0; i < count; i++)
 			queues.emplace_back(eventfd(0, EFD_CLOEXEC));
@@ -93,6 +95,7 @@ public:
 		return {UniqueFd(eventfd(0, EFD_CLOEXEC)), last_device_};
 	}
 	void set_up(std::uint32_t device, const Port &port) override { set_up_for[device] = port.name; }
+	int header(std::uint32_t) override { return 10; }
 	std::uint32_t bind(std::uint32_t device, int) override
 	{
 		if (stubborn.contains(device))

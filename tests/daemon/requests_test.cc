@@ -176,7 +176,7 @@ TEST_F(RequestsTest, ADeviceIsBoundAndBoundBack)
 	host.offloads = 3;
 	EXPECT_EQ(bind("web2", {1}),
 		  json({{"ok", true}, {"port", "web2"}, {"devices", {1}}, {"returned", 2}}));
-	EXPECT_EQ(host.allowed, 3u) << "no more than the old tap has on";
+	EXPECT_EQ(host.framing, (Framing{10, 3})) << "no more than the old tap has on";
 	host.backends[1] = host.there.at("web2").index;
 	EXPECT_EQ(bind("web2", {1})["returned"], 0) << "that is as it is";
 	EXPECT_EQ(host.there.at("web1").tun->queues, 1u) << "its client has it open still";

@@ -33,6 +33,7 @@ public:
 	}
 	void add_segments(u32 n) { segments_ += n; }
 	[[nodiscard]] u64 bytes() const { return bytes_; }
+	[[nodiscard]] u64 byte_limit() const { return byte_limit_; }
 	[[nodiscard]] bool exceeded() const
 	{
 		return packets_ >= packet_limit_ || bytes_ >= byte_limit_ ||
