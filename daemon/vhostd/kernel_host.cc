@@ -76,17 +76,6 @@ OpenDevice KernelHost::open_device()
 	return device;
 }
 
-// Virtio 1.2 section 5.1.6; and of UDP tunnels, 1.4.
-int KernelHost::header(std::uint32_t device)
-{
-	constexpr unsigned mrg_rxbuf = 15, version_1 = 32;
-	constexpr unsigned guest_udp_tunnel_gso = 65, host_udp_tunnel_gso = 67;
-	const Device of = ask([&](Client &module) { return module.device(device); });
-	if (of.feature(guest_udp_tunnel_gso) || of.feature(host_udp_tunnel_gso))
-		return 24;
-	return of.feature(version_1) || of.feature(mrg_rxbuf) ? 12 : 10;
-}
-
 std::uint32_t KernelHost::bind(std::uint32_t device, int tap)
 {
 	vhost_net_alt_bind bind{};
@@ -109,6 +98,17 @@ template <typename F> auto KernelHost::ask(F &&question)
 	}
 	module_ = std::make_unique<Client>();
 	return question(*module_);
+}
+
+// Virtio 1.2 section 5.1.6; and of UDP tunnels, 1.4.
+int KernelHost::header(std::uint32_t device)
+{
+	constexpr unsigned mrg_rxbuf = 15, version_1 = 32;
+	constexpr unsigned guest_udp_tunnel_gso = 65, host_udp_tunnel_gso = 67;
+	const Device of = ask([&](Client &module) { return module.device(device); });
+	if (of.feature(guest_udp_tunnel_gso) || of.feature(host_udp_tunnel_gso))
+		return 24;
+	return of.feature(version_1) || of.feature(mrg_rxbuf) ? 12 : 10;
 }
 
 void KernelHost::set_up(std::uint32_t device, const Port &port)
