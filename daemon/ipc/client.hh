@@ -25,7 +25,7 @@ struct OpenPort {
 	std::vector<std::uint32_t> devices; // their ids, in the order of device_fds
 	std::vector<UniqueFd> device_fds;
 	std::vector<UniqueFd> tap_fds; // as many
-	unsigned header = 0; // bytes of the virtio-net header
+	unsigned header = 0;	       // bytes of the virtio-net header
 	Offloads offloads;
 	std::optional<std::uint32_t> mtu;
 	std::optional<Mac> host_mac;
@@ -33,11 +33,12 @@ struct OpenPort {
 
 // Every call is one request and waits for its reply.  All throw Refused;
 // ChannelError for a reply that makes no sense, or none; std::system_error.
-class DaemonClient {
+class DaemonClient
+{
 public:
 	// Connects.  Throws std::system_error: ENOENT or ECONNREFUSED if no daemon is there.
 	explicit DaemonClient(const std::string &socket = default_socket)
-		: channel_(Channel::connect(socket))
+	    : channel_(Channel::connect(socket))
 	{
 	}
 	explicit DaemonClient(Channel channel) : channel_(std::move(channel)) {}

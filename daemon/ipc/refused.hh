@@ -8,7 +8,8 @@
 namespace vhostd {
 
 // error() is an errno, what() the reason in the daemon's words.
-class Refused : public std::runtime_error {
+class Refused : public std::runtime_error
+{
 public:
 	Refused(int error, const std::string &reason) : std::runtime_error(reason), error_(error) {}
 	[[nodiscard]] int error() const { return error_; }

@@ -41,8 +41,7 @@ std::optional<std::string> http_response(std::string_view request, const std::st
 	const auto first = line.find(' '), last = line.rfind(' ');
 	if (first == line.npos || first == 0 || last <= first + 1)
 		return refusal("400 Bad Request");
-	const std::string_view method = line.substr(0, first),
-			       version = line.substr(last + 1);
+	const std::string_view method = line.substr(0, first), version = line.substr(last + 1);
 	std::string_view target = line.substr(first + 1, last - first - 1);
 	if (target.find(' ') != target.npos || !version.starts_with("HTTP/1."))
 		return refusal("400 Bad Request");

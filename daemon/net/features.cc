@@ -23,7 +23,7 @@ namespace {
 
 struct Feature {
 	std::string_view name; // netdev_features_strings
-	unsigned flag; // set_offload() of drivers/net/tun.c
+	unsigned flag;	       // set_offload() of drivers/net/tun.c
 };
 
 constexpr Feature features[] = {
@@ -35,7 +35,8 @@ constexpr Feature features[] = {
 };
 
 // A structure of ethtool's with what follows it.
-template <typename T> class Request {
+template <typename T> class Request
+{
 public:
 	Request(std::uint32_t command, std::size_t behind) : bytes_(sizeof(T) + behind)
 	{
@@ -47,10 +48,12 @@ public:
 	void ask(int sock, const std::string &link)
 	{
 		ifreq request{};
-		std::memcpy(request.ifr_name, link.data(), std::min<std::size_t>(link.size(), IFNAMSIZ - 1));
+		std::memcpy(request.ifr_name, link.data(),
+			    std::min<std::size_t>(link.size(), IFNAMSIZ - 1));
 		request.ifr_data = reinterpret_cast<char *>(bytes_.data());
 		if (ioctl(sock, SIOCETHTOOL, &request) < 0)
-			throw std::system_error(errno, std::generic_category(), link + ": features");
+			throw std::system_error(errno, std::generic_category(),
+						link + ": features");
 	}
 
 private:

@@ -12,20 +12,21 @@
 namespace vhostd {
 
 Clients::Clients(Loop &loop, Requests &requests, UniqueFd listening)
-	: loop_(loop), requests_(requests),
-	  acceptor_(loop, std::move(listening), [this](UniqueFd fd) { accept(std::move(fd)); })
+    : loop_(loop), requests_(requests),
+      acceptor_(loop, std::move(listening), [this](UniqueFd fd) { accept(std::move(fd)); })
 {
 }
 
 void Clients::accept(UniqueFd fd)
 {
 	const Place client = clients_.emplace(clients_.end(), std::move(fd));
-	const auto of_user = std::count_if(clients_.begin(), clients_.end(), [&](const Client &each) {
-		return each.peer.uid == client->peer.uid;
-	});
-	const bool too_many = !Requests::is_admin(client->peer) &&
-			      (clients_.size() > most ||
-			       static_cast<std::size_t>(of_user) > most_of_a_user);
+	const auto of_user =
+		std::count_if(clients_.begin(), clients_.end(), [&](const Client &each) {
+			return each.peer.uid == client->peer.uid;
+		});
+	const bool too_many =
+		!Requests::is_admin(client->peer) &&
+		(clients_.size() > most || static_cast<std::size_t>(of_user) > most_of_a_user);
 	// Room for root, who is to find out what is wrong.
 	if (too_many || clients_.size() > 2 * most) {
 		dismiss(*client, EUSERS, "too many clients");

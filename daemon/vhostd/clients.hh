@@ -11,7 +11,8 @@
 
 namespace vhostd {
 
-class Clients {
+class Clients
+{
 public:
 	static constexpr std::size_t most = 64, most_of_a_user = 16; // root's do not count
 	static constexpr std::chrono::seconds silence{60};

@@ -82,11 +82,11 @@ UniqueFd take(std::vector<StoredFd> &stored, int type, const std::string &addres
 {
 	for (StoredFd &each : stored) {
 		const int fd = each.fd.get();
-		const bool is = is_path(address) ?
-					sd_is_socket_unix(fd, type, 1, address.c_str(), 0) > 0 &&
-						access(address.c_str(), F_OK) == 0 :
-					sd_is_socket(fd, AF_UNSPEC, type, 1) > 0 &&
-						sd_is_socket(fd, AF_UNIX, type, 1) == 0;
+		const bool is = is_path(address)
+					? sd_is_socket_unix(fd, type, 1, address.c_str(), 0) > 0 &&
+						  access(address.c_str(), F_OK) == 0
+					: sd_is_socket(fd, AF_UNSPEC, type, 1) > 0 &&
+						  sd_is_socket(fd, AF_UNIX, type, 1) == 0;
 		if (is)
 			return std::move(each.fd);
 	}
@@ -105,8 +105,8 @@ UniqueFd listening(std::vector<StoredFd> &stored, int type, const std::string &a
 } // namespace
 
 Daemon::Daemon(Loop &loop, const Options &options)
-	: loop_(loop), lock_(only_one(options.socket)), host_(options.device),
-	  requests_(host_, ports_, handed_, options.folder), links_(link_changes())
+    : loop_(loop), lock_(only_one(options.socket)), host_(options.device),
+      requests_(host_, ports_, handed_, options.folder), links_(link_changes())
 {
 	std::vector<StoredFd> stored = supervisor_.take();
 	UniqueFd socket = listening(stored, SOCK_SEQPACKET, options.socket);

@@ -26,7 +26,8 @@ struct Options {
 	std::string device = "/dev/vhost-net-alt";
 };
 
-class Daemon {
+class Daemon
+{
 public:
 	// Throws std::system_error and NetlinkError where it cannot begin.
 	Daemon(Loop &loop, const Options &options);

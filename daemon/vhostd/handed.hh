@@ -14,7 +14,8 @@
 
 namespace vhostd {
 
-class Handed {
+class Handed
+{
 public:
 	explicit Handed(Supervisor &supervisor) : supervisor_(supervisor) {}
 

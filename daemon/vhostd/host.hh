@@ -29,7 +29,8 @@ struct Serves {
 
 // Throws NetlinkError where netlink is asked (NotLoaded without the module), else
 // std::system_error.
-class Host {
+class Host
+{
 public:
 	virtual ~Host() = default;
 

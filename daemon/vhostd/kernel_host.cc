@@ -37,7 +37,8 @@ void put(std::vector<Setting> &settings, std::string_view name, std::uint64_t va
 	if (const auto *attribute = spec::dev.find(name))
 		settings.push_back({attribute, value});
 	else
-		spdlog::warn("this module has no setting {} of a device: its parameter holds", name);
+		spdlog::warn("this module has no setting {} of a device: its parameter holds",
+			     name);
 }
 
 } // namespace
@@ -117,9 +118,9 @@ void KernelHost::set_up(std::uint32_t device, const Port &port)
 	if (port.zerocopy)
 		put(settings, "zerocopy", zerocopy_bytes(*port.zerocopy));
 	if (port.polling) {
-		const auto mode = port.polling->adaptive     ? VHOST_NET_ALT_BUSYPOLL_MODE_ADAPTIVE :
-				  port.polling->microseconds ? VHOST_NET_ALT_BUSYPOLL_MODE_FIXED :
-							       VHOST_NET_ALT_BUSYPOLL_MODE_OFF;
+		const auto mode = port.polling->adaptive ? VHOST_NET_ALT_BUSYPOLL_MODE_ADAPTIVE
+				  : port.polling->microseconds ? VHOST_NET_ALT_BUSYPOLL_MODE_FIXED
+							       : VHOST_NET_ALT_BUSYPOLL_MODE_OFF;
 		put(settings, "busypoll", mode);
 		put(settings, "busypoll-us", port.polling->microseconds);
 	}

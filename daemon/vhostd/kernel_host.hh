@@ -10,14 +10,18 @@
 
 namespace vhostd {
 
-class KernelHost : public Host {
+class KernelHost : public Host
+{
 public:
 	// @device: the module's character device.
 	explicit KernelHost(std::string device) : device_(std::move(device)) {}
 
 	std::vector<Link> links() override { return links_.all(); }
 	std::optional<Link> link(const std::string &name) override { return links_.find(name); }
-	void change(const Link &link, const LinkChange &change) override { links_.change(link, change); }
+	void change(const Link &link, const LinkChange &change) override
+	{
+		links_.change(link, change);
+	}
 	void remove(const Link &link) override { links_.remove(link); }
 
 	void make_tap(const Port &port) override;

@@ -37,7 +37,8 @@ UniqueFd listen_at_path(const std::string &path, int type)
 	if (unlink(path.c_str()) < 0 && errno != ENOENT)
 		fail(path);
 	// Who may ask what is decided by credentials, not by the socket's mode.
-	if (!fd || bind(fd.get(), reinterpret_cast<const sockaddr *>(&address), sizeof address) < 0 ||
+	if (!fd ||
+	    bind(fd.get(), reinterpret_cast<const sockaddr *>(&address), sizeof address) < 0 ||
 	    chmod(path.c_str(), 0666) < 0 || listen(fd.get(), backlog) < 0)
 		fail(path);
 	return fd;
@@ -67,9 +68,9 @@ UniqueFd listen_at_port(const std::string &address)
 }
 
 Acceptor::Acceptor(Loop &loop, UniqueFd fd, std::function<void(UniqueFd)> accepted)
-	: fd_(std::move(fd)), accepted_(std::move(accepted)),
-	  ready_(loop.on_fd(fd_.get(), EPOLLIN, [this](std::uint32_t) { accept(); })),
-	  again_(loop.on_time([this] { ready_.resume(); }))
+    : fd_(std::move(fd)), accepted_(std::move(accepted)),
+      ready_(loop.on_fd(fd_.get(), EPOLLIN, [this](std::uint32_t) { accept(); })),
+      again_(loop.on_time([this] { ready_.resume(); }))
 {
 }
 

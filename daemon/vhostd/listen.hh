@@ -19,7 +19,8 @@ namespace vhostd {
 [[nodiscard]] UniqueFd listen_at_port(const std::string &address);
 
 // Accepts, and rests for a second where descriptors or memory have run out.
-class Acceptor {
+class Acceptor
+{
 public:
 	Acceptor(Loop &loop, UniqueFd fd, std::function<void(UniqueFd)> accepted);
 	[[nodiscard]] int fd() const { return fd_.get(); }

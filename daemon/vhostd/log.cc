@@ -17,7 +17,8 @@ namespace vhostd {
 namespace {
 
 // sd-daemon(3): a line's priority in front of it.
-class Priority : public spdlog::custom_flag_formatter {
+class Priority : public spdlog::custom_flag_formatter
+{
 public:
 	void format(const spdlog::details::log_msg &message, const std::tm &,
 		    spdlog::memory_buf_t &to) override

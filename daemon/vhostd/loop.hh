@@ -13,7 +13,8 @@ struct sd_event_source;
 namespace vhostd {
 
 // Ends with its owner, also from within its own call.
-class Source {
+class Source
+{
 public:
 	Source() = default;
 	[[nodiscard]] explicit operator bool() const { return source_ != nullptr; }
@@ -37,7 +38,8 @@ private:
 
 // What is called may not throw but what ends the program: it is told, and the loop ends
 // with status 1.
-class Loop {
+class Loop
+{
 public:
 	Loop();
 	Loop(const Loop &) = delete;

@@ -12,8 +12,8 @@
 namespace vhostd {
 
 MetricsServer::MetricsServer(Loop &loop, UniqueFd listening, std::function<std::string()> text)
-	: loop_(loop), text_(std::move(text)),
-	  acceptor_(loop, std::move(listening), [this](UniqueFd fd) { accept(std::move(fd)); })
+    : loop_(loop), text_(std::move(text)),
+      acceptor_(loop, std::move(listening), [this](UniqueFd fd) { accept(std::move(fd)); })
 {
 }
 

@@ -11,9 +11,10 @@
 
 namespace vhostd {
 
-class MetricsServer {
+class MetricsServer
+{
 public:
-	static constexpr std::size_t most = 16; // connections; more are closed
+	static constexpr std::size_t most = 16;		 // connections; more are closed
 	static constexpr std::chrono::seconds limit{10}; // of a connection, all in all
 
 	// @text: the metrics as they are now.

@@ -46,9 +46,9 @@ void check_whose(const Link &link, const Port &port)
 
 std::string_view to_string(PortState state)
 {
-	return state == PortState::ready   ? "ready" :
-	       state == PortState::waiting ? "waiting" :
-					     "broken";
+	return state == PortState::ready     ? "ready"
+	       : state == PortState::waiting ? "waiting"
+					     : "broken";
 }
 
 std::vector<std::string> PortTable::declare(Ports found)
@@ -64,9 +64,9 @@ std::vector<std::string> PortTable::declare(Ports found)
 	for (Port &port : found.ports) {
 		// Both may name the same tap only if the other is one that stayed.
 		if (const auto [other, is_free] = taps.try_emplace(port.tap, port.name); !is_free) {
-			found.errors.push_back(port.name + ": tap " + port.tap +
-					       " is another port's, whose file has an error: " +
-					       other->second);
+			found.errors.push_back(
+				port.name + ": tap " + port.tap +
+				" is another port's, whose file has an error: " + other->second);
 			continue;
 		}
 		KeptPort &kept = next[port.name];
@@ -146,7 +146,8 @@ bool PortTable::keep()
 		see_to(kept, link ? std::optional(*link) : std::nullopt,
 		       kept.port.bridge ? find(*kept.port.bridge) : nullptr);
 	}
-	std::erase_if(orphans_, [&](const auto &name) { return !find(name) || taps.contains(name); });
+	std::erase_if(orphans_,
+		      [&](const auto &name) { return !find(name) || taps.contains(name); });
 	for (const Link &link : links) {
 		if (made_for(link) && !taps.contains(link.name))
 			see_to_orphan(link);
@@ -175,7 +176,8 @@ void PortTable::see_to(KeptPort &kept, std::optional<Link> link, const Link *bri
 	if (kept.state == PortState::ready)
 		spdlog::info("port {}: ready, tap {}", kept.port.name, kept.port.tap);
 	else
-		spdlog::warn("port {}: {}: {}", kept.port.name, to_string(kept.state), kept.problem);
+		spdlog::warn("port {}: {}: {}", kept.port.name, to_string(kept.state),
+			     kept.problem);
 }
 
 // Makes the tap what the port says.  Throws Problem if that cannot be, or not yet.

@@ -14,9 +14,9 @@
 namespace vhostd {
 
 enum class PortState : std::uint8_t {
-	ready, // as declared
+	ready,	 // as declared
 	waiting, // something is not there yet; it can be opened
-	broken, // it cannot be opened
+	broken,	 // it cannot be opened
 };
 
 [[nodiscard]] std::string_view to_string(PortState state);
@@ -25,13 +25,14 @@ struct KeptPort {
 	Port port;
 	std::optional<uid_t> uid; // of the owner
 	PortState state = PortState::waiting;
-	std::string problem; // why it is not ready
+	std::string problem;	  // why it is not ready
 	std::optional<Link> link; // its tap, as last seen
 };
 
 // Nothing of what is done here is kept but in the kernel: taps persist, and are known by
 // their alias.  So keep() may be called at any time, and does what is to be done.
-class PortTable {
+class PortTable
+{
 public:
 	using Map = std::map<std::string, KeptPort>;
 

@@ -198,17 +198,19 @@ Message Requests::dispatch(const json &request, const Peer &peer)
 {
 	forget_closed();
 	const auto op = request.find("op");
-	const std::string name = op != request.end() && op->is_string() ? op->get<std::string>() : "";
+	const std::string name =
+		op != request.end() && op->is_string() ? op->get<std::string>() : "";
 	if (name == "status")
 		return status(request);
 	if (name == "port-show")
 		return show(request);
 	if (name == "port-open")
 		return open(request, peer);
-	const bool known = name == "port-bind" || name == "port-add" || name == "port-del" ||
-			   name == "reload";
+	const bool known =
+		name == "port-bind" || name == "port-add" || name == "port-del" || name == "reload";
 	if (!known)
-		invalid("op: expected status, port-show, port-open, port-bind, port-add, port-del or "
+		invalid("op: expected status, port-show, port-open, port-bind, port-add, port-del "
+			"or "
 			"reload");
 	if (!is_admin(peer))
 		throw Refused(EPERM, name + ": only root, and vhostd's own user, may ask this");
@@ -248,8 +250,9 @@ Message Requests::show(const json &request)
 	}
 	ports_.keep();
 	std::size_t bytes = 0;
-	auto next = request.contains("after") ? ports_.all().upper_bound(port_name(request, "after")) :
-						ports_.all().begin();
+	auto next = request.contains("after")
+			    ? ports_.all().upper_bound(port_name(request, "after"))
+			    : ports_.all().begin();
 	for (; next != ports_.all().end(); ++next) {
 		json port = describe(next->second, devices);
 		bytes += port.dump(-1, ' ', false, json::error_handler_t::replace).size() + 1;
@@ -269,8 +272,8 @@ Message Requests::open(const json &request, const Peer &peer)
 	const KeptPort *declared = ports_.find(name);
 	if (declared && declared->uid != peer.uid && !is_admin(peer)) {
 		spdlog::warn("port {}: refused to user {}, process {}", name, peer.uid, peer.pid);
-		throw Refused(EPERM, name + ": only its owner, " + declared->port.owner +
-					     ", may open it");
+		throw Refused(EPERM,
+			      name + ": only its owner, " + declared->port.owner + ", may open it");
 	}
 	const KeptPort &kept = ports_.refresh(name);
 	const Port &port = kept.port;
@@ -385,8 +388,8 @@ void Requests::bind_back(std::uint32_t device, const std::vector<Serves> &before
 							   .get());
 			return;
 		} catch (const std::exception &error) {
-			spdlog::error("device {}: cannot be bound back to port {}: {}", device, name,
-				      error.what());
+			spdlog::error("device {}: cannot be bound back to port {}: {}", device,
+				      name, error.what());
 		}
 	}
 }

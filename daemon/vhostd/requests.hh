@@ -15,11 +15,12 @@
 
 namespace vhostd {
 
-class Requests {
+class Requests
+{
 public:
 	// @folder: that of the ports' files.
 	Requests(Host &host, PortTable &ports, Handed &handed, std::filesystem::path folder)
-		: host_(host), ports_(ports), handed_(handed), folder_(std::move(folder))
+	    : host_(host), ports_(ports), handed_(handed), folder_(std::move(folder))
 	{
 	}
 

@@ -15,7 +15,8 @@ struct StoredFd {
 	UniqueFd fd;
 };
 
-class Supervisor {
+class Supervisor
+{
 public:
 	virtual ~Supervisor() = default;
 	// Variables of sd_notify(3), one a line.

@@ -16,17 +16,18 @@
 
 namespace vhostd {
 
-class FakeHost : public Host {
+class FakeHost : public Host
+{
 public:
 	std::map<std::string, Link> there;
 	std::map<std::string, uid_t> users{{"vm1", 1001}, {"vm2", 1002}};
 	std::map<std::uint32_t, unsigned> backends; // the ifindex of each open device; 0: none
-	std::set<std::uint32_t> stubborn; // devices that refuse to be bound
+	std::set<std::uint32_t> stubborn;	    // devices that refuse to be bound
 	std::map<std::uint32_t, std::string> set_up_for;
 	bool loaded = true;
 	unsigned changes = 0;
 	unsigned offloads = ~0u; // of every tap
-	Framing framing; // of the last one that was opened
+	Framing framing;	 // of the last one that was opened
 
 	Link &put(const std::string &name, const std::string &kind)
 	{
@@ -72,8 +73,7 @@ public:
 		link.up = false;
 		link.tun = Tun{true, true, true, port.queues > 1, 0};
 	}
-	std::vector<UniqueFd> open_tap(const Port &port, unsigned count,
-				       const Framing &as) override
+	std::vector<UniqueFd> open_tap(const Port &port, unsigned count, const Framing &as) override
 	{
 		Tun &tun = there.at(port.tap).tun.value();
 		if (!tun.several_queues && tun.queues)
@@ -94,7 +94,10 @@ public:
 		backends[++last_device_] = 0;
 		return {UniqueFd(eventfd(0, EFD_CLOEXEC)), last_device_};
 	}
-	void set_up(std::uint32_t device, const Port &port) override { set_up_for[device] = port.name; }
+	void set_up(std::uint32_t device, const Port &port) override
+	{
+		set_up_for[device] = port.name;
+	}
 	int header(std::uint32_t) override { return 10; }
 	std::uint32_t bind(std::uint32_t device, int) override
 	{

@@ -13,7 +13,8 @@ using namespace vhostd;
 
 namespace {
 
-class PortTableTest : public testing::Test {
+class PortTableTest : public testing::Test
+{
 protected:
 	PortTableTest() { spdlog::set_level(spdlog::level::off); }
 
@@ -24,7 +25,10 @@ protected:
 		port.owner = "vm1";
 		return port;
 	}
-	void declare(std::vector<Port> ports) { EXPECT_TRUE(table.declare({ports, {}, {}}).empty()); }
+	void declare(std::vector<Port> ports)
+	{
+		EXPECT_TRUE(table.declare({ports, {}, {}}).empty());
+	}
 	const KeptPort &kept(const std::string &name) const { return *table.find(name); }
 	int refusal(auto &&action)
 	{
@@ -112,7 +116,8 @@ TEST_F(PortTableTest, WhatIsNotVhostdsIsLeftAlone)
 	host.put("tun0", "tun").tun = Tun{false, true, true, false, 0};
 	host.put("web4", "tun").tun = Tun{true, true, true, false, 0};
 	host.put("other", "tun").tun = Tun{true, true, true, false, 0};
-	declare({port("eth0"), port("web1"), port("web2"), port("web3"), port("web4"), port("tun0")});
+	declare({port("eth0"), port("web1"), port("web2"), port("web3"), port("web4"),
+		 port("tun0")});
 	table.keep();
 	EXPECT_EQ(kept("eth0").problem, "eth0 is another interface's name");
 	EXPECT_EQ(kept("tun0").problem, "tun0 is another interface's name");

@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 namespace {
 
 // A service manager's store, as names.
-class FakeSupervisor : public Supervisor {
+class FakeSupervisor : public Supervisor
+{
 public:
 	std::set<std::string> stored;
 	void tell(const std::string &) override {}
@@ -27,7 +28,8 @@ public:
 	std::vector<StoredFd> take() override { return {}; }
 };
 
-class RequestsTest : public testing::Test {
+class RequestsTest : public testing::Test
+{
 protected:
 	RequestsTest()
 	{
@@ -266,10 +268,12 @@ TEST_F(RequestsTest, ReloadTellsWhatIsWrong)
 TEST_F(RequestsTest, ErrorsAreBounded)
 {
 	for (int i = 0; i < 40; i++)
-		put("p" + std::to_string(i), "owner = 'vm1'\n\"" + std::string(5000, '\x7f') + "\" = 1");
+		put("p" + std::to_string(i),
+		    "owner = 'vm1'\n\"" + std::string(5000, '\x7f') + "\" = 1");
 	const json reply = ask({{"op", "reload"}});
 	EXPECT_EQ(reply["errors"].size(), 20u);
-	EXPECT_LT(reply.dump(-1, ' ', false, json::error_handler_t::replace).size(), Channel::max_bytes);
+	EXPECT_LT(reply.dump(-1, ' ', false, json::error_handler_t::replace).size(),
+		  Channel::max_bytes);
 }
 
 TEST_F(RequestsTest, RubbishIsRefused)
