@@ -221,10 +221,7 @@ End send(Queue &q, u32 &done, Weight &weight)
 u32 worth_fetching(const Queue &q, const Weight &weight)
 {
 	const u32 most = min(q.batch_limit, q.zerocopy.room());
-	if (q.usual_len < weight.byte_limit() / VNA_MAX_BATCH)
-		return most;
-	return min(most,
-		   static_cast<u32>((weight.byte_limit() - weight.bytes()) / q.usual_len) + 1);
+	return q.usual_len ? min(most, max(weight.room(q.usual_len), 1u)) : most;
 }
 
 Outcome serve(Queue &q)
