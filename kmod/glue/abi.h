@@ -67,6 +67,9 @@ struct vna_settings {
 	vna_u32 tx_batch;
 	vna_u32 weight_packets; /* 1 … VNA_MAX_WEIGHT_PACKETS */
 	vna_u32 weight_bytes; /* VNA_MIN_WEIGHT_BYTES … VNA_MAX_WEIGHT_BYTES */
+	vna_u32 zerocopy_min; /* as in vna_config */
+	vna_u32 poll_mode; /* enum vna_poll_mode */
+	vna_u32 poll_us;
 };
 
 #define VNA_MAX_WEIGHT_PACKETS 65536
@@ -74,6 +77,12 @@ struct vna_settings {
 #define VNA_MAX_WEIGHT_BYTES (64 << 20)
 
 /* The numbers of linux/vhost_net_alt.h. */
+enum vna_poll_mode {
+	VNA_POLL_OFF,
+	VNA_POLL_FIXED,
+	VNA_POLL_ADAPTIVE,
+};
+
 enum vna_device_state {
 	VNA_DEVICE_OPENED,
 	VNA_DEVICE_OWNED,
@@ -190,6 +199,12 @@ vna_u64 vna_core_broken(const struct vna_core *core, vna_u32 queue, vna_u32 rule
 /* All settings at once: 0, or -EINVAL and nothing is changed.  A */
 int vna_core_set(struct vna_core *core, const struct vna_settings *settings);
 
+/*
+ * VHOST_NET_ALT_BIND of the backend @fd, or -1, by one who need not be the owner;
+ * @returned as in struct vhost_net_alt_bind.  P
+ */
+long vna_core_bind(struct vna_core *core, vna_s32 fd, vna_u32 *returned);
+
 /* All devices.  The caller keeps others out of all of these.  P */
 
 /* Gives the device an id; -ENOSPC if none is left. */
@@ -198,6 +213,7 @@ int vna_core_register(struct vna_core *core);
 void vna_core_unregister(struct vna_core *core);
 /* The surroundings of the device with @id, or the next higher one; or NULL. */
 struct vna_env *vna_core_at_or_after(vna_u32 id);
+struct vna_env *vna_core_env(struct vna_core *core);
 /* Another number after each device that came or went, never 0. */
 vna_u32 vna_core_generation(void);
 
@@ -301,6 +317,11 @@ void vna_env_kick_close(struct vna_kick *kick);
  * AF_PACKET SOCK_RAW socket: -ENOTSOCK for anything else.  -ENOMEM.  P
  */
 int vna_env_backend_open(struct vna_env *env, vna_u32 queue, vna_s32 fd, struct vna_backend **out);
+/*
+ * Whether a driver that was set up for frames of @a can take those of @b:
+ * -EOPNOTSUPP if @b leaves to it what @a does not.  P
+ */
+int vna_env_backend_suits(struct vna_backend *a, struct vna_backend *b);
 /* Nonzero if both are the same open file. */
 int vna_env_backend_same(const struct vna_backend *a, const struct vna_backend *b);
 /*
@@ -349,6 +370,13 @@ int vna_env_backend_want_room(struct vna_backend *backend);
 void vna_env_changed(struct vna_env *env);
 /* @queue was stopped for a breach of @rule, which @text explains; with its lock.  W */
 void vna_env_queue_stopped(struct vna_env *env, vna_u32 queue, const char *rule, const char *text);
+
+/*
+ * A device by its id, for a caller who has CAP_NET_ADMIN in its network namespace, and
+ * who puts it soon: its close waits for that.  -ENODEV, -EPERM.  P
+ */
+int vna_env_find(vna_u32 id, struct vna_core **out);
+void vna_env_put(struct vna_core *core);
 
 /* ---- frames sent by reference ------------------------------------------
  *

@@ -127,6 +127,17 @@ SAME_VALUE(VHOST_SET_FEATURES_ARRAY);
 #endif
 
 static_assert(VNA_GET_ID == VHOST_NET_ALT_GET_ID);
+static_assert(VNA_BIND == VHOST_NET_ALT_BIND);
+static_assert(VNA_UNBIND == VHOST_NET_ALT_UNBIND);
+SAME_SIZE(vhost_net_alt_bind);
+SAME_FIELD(vhost_net_alt_bind, id);
+SAME_FIELD(vhost_net_alt_bind, fd);
+SAME_FIELD(vhost_net_alt_bind, flags);
+SAME_FIELD(vhost_net_alt_bind, returned);
+
+static_assert((int)VNA_POLL_OFF == (int)VHOST_NET_ALT_BUSYPOLL_MODE_OFF);
+static_assert((int)VNA_POLL_FIXED == (int)VHOST_NET_ALT_BUSYPOLL_MODE_FIXED);
+static_assert((int)VNA_POLL_ADAPTIVE == (int)VHOST_NET_ALT_BUSYPOLL_MODE_ADAPTIVE);
 
 static_assert((int)VNA_DEVICE_OPENED == (int)VHOST_NET_ALT_DEV_STATE_OPENED);
 static_assert((int)VNA_DEVICE_OWNED == (int)VHOST_NET_ALT_DEV_STATE_OWNED);

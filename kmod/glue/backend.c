@@ -66,6 +66,15 @@ int vna_env_backend_open(struct vna_env *env, vna_u32 queue, vna_s32 fd, struct 
 	return 0;
 }
 
+int vna_env_backend_suits(struct vna_backend *a, struct vna_backend *b)
+{
+	netdev_features_t of_a, of_b;
+
+	if (!a->ops->offloads(a, &of_a) || !b->ops->offloads(b, &of_b))
+		return 0;
+	return of_b & ~of_a ? -EOPNOTSUPP : 0;
+}
+
 int vna_env_backend_same(const struct vna_backend *a, const struct vna_backend *b)
 {
 	return a->file == b->file;

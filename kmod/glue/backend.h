@@ -4,6 +4,7 @@
 #define VNA_BACKEND_H
 
 #include <linux/net.h>
+#include <linux/netdev_features.h>
 
 #include "glue/poll.h"
 
@@ -46,6 +47,8 @@ struct vna_backend_ops {
 	u32 (*type)(const struct vna_backend *backend);
 	/* The network device whose frames it has, by its index, if that is in @net; or 0. */
 	int (*ifindex)(struct vna_backend *backend, const struct net *net);
+	/* What it may leave to the driver; false: that is not known, as it has no device. */
+	bool (*offloads)(struct vna_backend *backend, netdev_features_t *offloads);
 	/* What poll() says when no room will ever come, but an error at once. */
 	__poll_t gone;
 };

@@ -103,9 +103,17 @@ static int socket_ifindex(struct vna_backend *backend, const struct net *net)
 	return link->sll_ifindex;
 }
 
+/* One with PACKET_VNET_HDR is as good as one without: no one tells the kernel. */
+static bool socket_offloads(struct vna_backend *backend, netdev_features_t *offloads)
+{
+	*offloads = 0;
+	return true;
+}
+
 const struct vna_backend_ops vna_backend_socket = {
 	.type = socket_type,
 	.ifindex = socket_ifindex,
+	.offloads = socket_offloads,
 	.probe = socket_probe,
 	.consume = socket_consume,
 	.has_frames = socket_has_frames,

@@ -126,7 +126,7 @@ static u32 tun_receive(struct vna_backend *backend, struct vna_rx_frame *frames,
 		void *entry = tun->taken[tun->first++];
 
 		if (is_simple(tun, entry)) {
-			bytes += entry_len(entry);
+			bytes += frame->len - frame->header; /* as announced: entry_len() */
 			vna_skb_write(entry, frame);
 			written[count++] = entry;
 		} else {
@@ -256,9 +256,42 @@ static int tun_ifindex(struct vna_backend *backend, const struct net *net)
 	return ifindex;
 }
 
+/* What TUNSETOFFLOAD is about. */
+#define OFFLOADS (NETIF_F_CSUM_MASK | NETIF_F_ALL_TSO | NETIF_F_GSO_UDP_L4 |                      \
+		  NETIF_F_GSO_UDP_TUNNEL | NETIF_F_GSO_UDP_TUNNEL_CSUM)
+
+/* A tap's are the device's own, a macvtap's are beside those. */
+static bool tun_offloads(struct vna_backend *backend, netdev_features_t *offloads)
+{
+	struct net *net = sock_net(backend->sock->sk);
+	const struct net_device *dev;
+	const struct tap_dev *tap;
+	bool known = false;
+	int ifindex;
+
+	if (!to_tun(backend)->counts) {
+		rcu_read_lock();
+		tap = rcu_dereference(container_of(backend->sock, struct tap_queue, sock)->tap);
+		known = tap;
+		if (known)
+			*offloads = tap->tap_features & OFFLOADS;
+		rcu_read_unlock();
+		return known;
+	}
+	ifindex = vna_netdev_of_tun(backend->file, net, net);
+	rcu_read_lock();
+	dev = ifindex ? dev_get_by_index_rcu(net, ifindex) : NULL;
+	known = dev;
+	if (known)
+		*offloads = dev->features & OFFLOADS;
+	rcu_read_unlock();
+	return known;
+}
+
 const struct vna_backend_ops vna_backend_tun = {
 	.type = tun_type,
 	.ifindex = tun_ifindex,
+	.offloads = tun_offloads,
 	.probe = tun_probe,
 	.consume = tun_consume,
 	.has_frames = tun_has_frames,

@@ -9,6 +9,7 @@
 
 #include "glue/chardev.h"
 #include "glue/env.h"
+#include "glue/inflight.h"
 #include "glue/message.h"
 #include "glue/netlink.h"
 
@@ -47,7 +48,8 @@ static long chardev_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 static void chardev_show_fdinfo(struct seq_file *seq, struct file *file)
 {
 	struct vna_env *env = file->private_data;
-	u32 queue, counter;
+	struct vna_queue_info info;
+	u32 queue, counter, frames, pages;
 
 	seq_printf(seq, "id:\t%u\n", env->id);
 	seq_printf(seq, "features:\t%#llx\n", vna_core_features(env->core, 0));
@@ -55,10 +57,18 @@ static void chardev_show_fdinfo(struct seq_file *seq, struct file *file)
 	for (queue = 0; queue < vna_core_queues(); queue++) {
 		const char *name = vna_core_queue_name(queue);
 
+		vna_core_show_queue(env->core, queue, &info);
 		seq_printf(seq, "%s.state:\t%s\n", name, vna_core_queue_state(env->core, queue));
+		seq_printf(seq, "%s.worker_ns:\t%llu\n", name,
+			   READ_ONCE(env->workers[info.worker].ns));
 		for (counter = 0; counter < vna_core_counters(); counter++)
 			seq_printf(seq, "%s.%s:\t%llu\n", name, vna_core_counter_name(counter),
 				   vna_core_counter(env->core, queue, counter));
+		if (!info.transmits)
+			continue;
+		vna_inflight_show(env, queue, &frames, &pages);
+		seq_printf(seq, "%s.in_flight:\t%u\n%s.pinned_pages:\t%u\n", name, frames, name,
+			   pages);
 	}
 }
 

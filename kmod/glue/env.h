@@ -3,8 +3,10 @@
 #ifndef VNA_ENV_H
 #define VNA_ENV_H
 
+#include <linux/completion.h>
 #include <linux/mutex.h>
 #include <linux/ratelimit_types.h>
+#include <linux/refcount.h>
 #include <linux/sched.h>
 #include <linux/wait.h>
 
@@ -19,6 +21,8 @@ struct vna_env {
 	struct vna_core *core;
 	struct net *net; /* its opener's */
 	u32 id; /* while it can be found */
+	refcount_t users; /* of the descriptor and of those who found it */
+	struct completion unused;
 	struct mutex lock;
 
 	/* The owner, or NULL: for comparison only, its memory may be gone. */
@@ -43,6 +47,7 @@ struct vna_env {
 			const char *rule;
 			const char *text;
 		} stopped;
+		struct vna_inflight __rcu *inflight; /* while it is open */
 	} queues[VNA_VHOST_NET_VQ_MAX];
 
 	struct mutex queue_locks[]; /* vna_core_queues() */

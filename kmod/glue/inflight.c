@@ -43,6 +43,7 @@ struct vna_inflight {
 	/* Who is charged, and how much he may have; NULL if he may have all. */
 	struct user_struct *user;
 	unsigned long limit; /* pages */
+	atomic_long_t pages; /* pinned */
 	wait_queue_head_t wait;
 	struct rcu_head rcu;
 	struct slot slots[VNA_MAX_IN_FLIGHT];
@@ -72,6 +73,7 @@ static bool charge(struct vna_inflight *inflight, unsigned long pages)
 
 static void uncharge(struct vna_inflight *inflight, unsigned long pages)
 {
+	atomic_long_sub(pages, &inflight->pages);
 	if (inflight->user)
 		atomic_long_sub(pages, &inflight->user->locked_vm);
 }
@@ -141,6 +143,7 @@ int vna_inflight_begin(struct vna_inflight *inflight, u32 n, u32 pages, struct u
 	if (!charge(inflight, pages))
 		return -EDQUOT;
 	slot->pages = pages;
+	atomic_long_add(pages, &inflight->pages);
 	clear_bit(n, &inflight->copied);
 	vna_compat_ubuf_init(&slot->ubuf, &slot_ops);
 	refcount_inc(&slot->ubuf.refcnt);
@@ -183,8 +186,24 @@ int vna_env_inflight_open(struct vna_env *env, vna_u32 queue, struct vna_infligh
 		inflight->slots[i].inflight = inflight;
 	/* The device's own reference is held by whoever called. */
 	__module_get(THIS_MODULE);
+	rcu_assign_pointer(env->queues[queue].inflight, inflight);
 	*out = inflight;
 	return 0;
+}
+
+void vna_inflight_show(const struct vna_env *env, u32 queue, u32 *frames, u32 *pages)
+{
+	struct vna_inflight *inflight;
+
+	*frames = *pages = 0;
+	rcu_read_lock();
+	inflight = rcu_dereference(env->queues[queue].inflight);
+	if (inflight) {
+		/* Without the queue's own reference. */
+		*frames = max(atomic_read(&inflight->refs), 1) - 1;
+		*pages = atomic_long_read(&inflight->pages);
+	}
+	rcu_read_unlock();
 }
 
 int vna_env_inflight_wait(struct vna_inflight *inflight, vna_u32 ms)
@@ -203,6 +222,9 @@ vna_u64 vna_env_inflight_reap(struct vna_inflight *inflight, vna_u64 *copied)
 
 void vna_env_inflight_close(struct vna_inflight *inflight)
 {
+	struct vna_env *env = rcu_dereference_protected(inflight->env, true);
+
+	RCU_INIT_POINTER(env->queues[inflight->queue].inflight, NULL);
 	RCU_INIT_POINTER(inflight->env, NULL);
 	/* With no frame left, none is about to tell the device. */
 	if (atomic_read_acquire(&inflight->refs) != 1)

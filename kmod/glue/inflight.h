@@ -25,4 +25,7 @@ void vna_inflight_end(struct vna_inflight *inflight, u32 slot, bool sent);
 
 void vna_inflight_exit(void);
 
+/* Frames in flight of @queue, and pages that they pin.  In any context. */
+void vna_inflight_show(const struct vna_env *env, u32 queue, u32 *frames, u32 *pages);
+
 #endif

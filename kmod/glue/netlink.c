@@ -14,6 +14,7 @@
 
 #include "compat/genetlink.h"
 #include "glue/env.h"
+#include "glue/inflight.h"
 #include "glue/netlink.h"
 
 /* Attributes are the core's counters, and its rules, behind one for padding. */
@@ -53,7 +54,10 @@ static int put_dev(struct sk_buff *skb, const struct vna_env *env)
 	    nla_put_u32(skb, VHOST_NET_ALT_A_DEV_RX_BATCH, info.settings.rx_batch) ||
 	    nla_put_u32(skb, VHOST_NET_ALT_A_DEV_TX_BATCH, info.settings.tx_batch) ||
 	    nla_put_u32(skb, VHOST_NET_ALT_A_DEV_WEIGHT_PACKETS, info.settings.weight_packets) ||
-	    nla_put_u32(skb, VHOST_NET_ALT_A_DEV_WEIGHT_BYTES, info.settings.weight_bytes))
+	    nla_put_u32(skb, VHOST_NET_ALT_A_DEV_WEIGHT_BYTES, info.settings.weight_bytes) ||
+	    nla_put_u32(skb, VHOST_NET_ALT_A_DEV_ZEROCOPY, info.settings.zerocopy_min) ||
+	    nla_put_u32(skb, VHOST_NET_ALT_A_DEV_BUSYPOLL, info.settings.poll_mode) ||
+	    nla_put_u32(skb, VHOST_NET_ALT_A_DEV_BUSYPOLL_US, info.settings.poll_us))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -96,6 +100,18 @@ static int put_backend(struct sk_buff *skb, const struct vna_env *env, u32 queue
 	return error;
 }
 
+/* Of a transmit queue: what is in flight by reference. */
+static int put_flights(struct sk_buff *skb, const struct vna_env *env, u32 queue)
+{
+	u32 frames, pages;
+
+	vna_inflight_show(env, queue, &frames, &pages);
+	if (nla_put_u32(skb, VHOST_NET_ALT_A_QUEUE_IN_FLIGHT, frames) ||
+	    nla_put_u32(skb, VHOST_NET_ALT_A_QUEUE_PINNED_PAGES, pages))
+		return -EMSGSIZE;
+	return 0;
+}
+
 static int put_queue(struct sk_buff *skb, const struct vna_env *env, u32 queue)
 {
 	const struct vna_worker *thread;
@@ -118,7 +134,8 @@ static int put_queue(struct sk_buff *skb, const struct vna_env *env, u32 queue)
 	    nla_put_u32(skb, VHOST_NET_ALT_A_QUEUE_BASE, info.base) ||
 	    (worker && (nla_put_u32(skb, VHOST_NET_ALT_A_QUEUE_WORKER_PID, worker) ||
 			put_u64(skb, VHOST_NET_ALT_A_QUEUE_WORKER_NS, READ_ONCE(thread->ns),
-				VHOST_NET_ALT_A_QUEUE_PAD))))
+				VHOST_NET_ALT_A_QUEUE_PAD))) ||
+	    (info.transmits && put_flights(skb, env, queue)))
 		return -EMSGSIZE;
 	return put_backend(skb, env, queue);
 }
@@ -317,6 +334,9 @@ static int dev_set_doit(struct sk_buff *skb, struct genl_info *info)
 	take(&settings.tx_batch, info->attrs[VHOST_NET_ALT_A_DEV_TX_BATCH]);
 	take(&settings.weight_packets, info->attrs[VHOST_NET_ALT_A_DEV_WEIGHT_PACKETS]);
 	take(&settings.weight_bytes, info->attrs[VHOST_NET_ALT_A_DEV_WEIGHT_BYTES]);
+	take(&settings.zerocopy_min, info->attrs[VHOST_NET_ALT_A_DEV_ZEROCOPY]);
+	take(&settings.poll_mode, info->attrs[VHOST_NET_ALT_A_DEV_BUSYPOLL]);
+	take(&settings.poll_us, info->attrs[VHOST_NET_ALT_A_DEV_BUSYPOLL_US]);
 	error = vna_core_set(env->core, &settings);
 	if (error)
 		NL_SET_ERR_MSG(info->extack, "a setting is out of its range");
@@ -511,6 +531,10 @@ static const struct nla_policy dev_set_policy[] = {
 	[VHOST_NET_ALT_A_DEV_WEIGHT_PACKETS] =
 		NLA_POLICY_FULL_RANGE(NLA_U32, &weight_packets_range),
 	[VHOST_NET_ALT_A_DEV_WEIGHT_BYTES] = NLA_POLICY_FULL_RANGE(NLA_U32, &weight_bytes_range),
+	[VHOST_NET_ALT_A_DEV_ZEROCOPY] = {.type = NLA_U32},
+	[VHOST_NET_ALT_A_DEV_BUSYPOLL] =
+		NLA_POLICY_MAX(NLA_U32, VHOST_NET_ALT_BUSYPOLL_MODE_ADAPTIVE),
+	[VHOST_NET_ALT_A_DEV_BUSYPOLL_US] = {.type = NLA_U32},
 };
 
 static const struct nla_policy queue_get_policy[] = {
@@ -574,6 +598,8 @@ int vna_netlink_add(struct vna_env *env)
 	struct vna_device_info info;
 	int error;
 
+	refcount_set(&env->users, 1);
+	init_completion(&env->unused);
 	mutex_lock(&devices);
 	error = vna_core_register(env->core);
 	if (!error) {
@@ -592,6 +618,36 @@ void vna_netlink_del(struct vna_env *env)
 	vna_core_unregister(env->core);
 	env->id = 0;
 	mutex_unlock(&devices);
+	/* Whoever found it is in an ioctl of its own, which ends. */
+	if (!refcount_dec_and_test(&env->users))
+		wait_for_completion(&env->unused);
+}
+
+int vna_env_find(vna_u32 id, struct vna_core **out)
+{
+	struct vna_env *env;
+	int error = -ENODEV;
+
+	mutex_lock(&devices);
+	env = vna_core_at_or_after(id);
+	if (env && env->id == id) {
+		error = -EPERM;
+		if (ns_capable(env->net->user_ns, CAP_NET_ADMIN)) {
+			refcount_inc(&env->users);
+			*out = env->core;
+			error = 0;
+		}
+	}
+	mutex_unlock(&devices);
+	return error;
+}
+
+void vna_env_put(struct vna_core *core)
+{
+	struct vna_env *env = vna_core_env(core);
+
+	if (refcount_dec_and_test(&env->users))
+		complete(&env->unused);
 }
 
 int vna_netlink_init(void)

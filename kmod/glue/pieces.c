@@ -39,10 +39,11 @@ static void add(struct vna_pieces *pieces, struct page *page, u32 offset, u32 le
 static void add_pinned(struct vna_pieces *pieces, struct page *page, u32 offset, u32 len)
 {
 	struct page *head = compound_head(page);
-	typeof(pieces->each[0]) *last = &pieces->each[pieces->count - 1];
+	typeof(pieces->each[0]) *last =
+		pieces->count ? &pieces->each[pieces->count - 1] : NULL;
 
 	offset += (page - head) << PAGE_SHIFT;
-	if (!pieces->count || last->page != head || last->offset + last->len != offset) {
+	if (!last || last->page != head || last->offset + last->len != offset) {
 		add(pieces, head, offset, len);
 		return;
 	}

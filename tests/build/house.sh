@@ -43,6 +43,7 @@ ioctls() {
 		sed -nE 's/^#define (VHOST_[A-Z_]+)[[:space:]]+_IO[RW]*\(.*/\1/p' |
 		grep -vE '^VHOST_(SCSI|VSOCK|VDPA)_'
 	sed -nE 's/^#define VNA_(VHOST_[A-Z_]+) VNA_IO[RW]*\(.*/\1/p' kmod/core/control/vhost_abi.h
+	sed -nE 's/^#define (VHOST_[A-Z_]+)[[:space:]]+_IO[RW]*\(.*/\1/p' include/uapi/linux/vhost_net_alt.h
 }
 
 undocumented() {

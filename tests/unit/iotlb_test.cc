@@ -181,11 +181,13 @@ TEST_P(DeviceIotlb, a_question_is_asked_once)
 	iommu.serve();
 	b.send(payload(60));
 	const unsigned wakes = b.kernel.message_wakes;
+	const u64 misses = b.count(tx_queue, Count::iotlb_misses);
 	for (int i = 0; i < 10; i++) {
 		b.kernel.write_eventfd(b.tx.kick_fd);
 		b.kernel.work();
 	}
 	EXPECT_EQ(b.kernel.message_wakes, wakes + 1);
+	EXPECT_EQ(b.count(tx_queue, Count::iotlb_misses), misses + 1);
 	const auto m = iommu.read();
 	ASSERT_TRUE(m);
 	EXPECT_FALSE(iommu.read());
@@ -196,6 +198,7 @@ TEST_P(DeviceIotlb, a_question_is_asked_once)
 	b.kernel.write_eventfd(b.tx.kick_fd);
 	b.kernel.work();
 	EXPECT_TRUE(iommu.read());
+	EXPECT_EQ(b.count(tx_queue, Count::iotlb_misses), misses + 2);
 	EXPECT_EQ(iommu.update(1ull << 50, 4096, b.user(0x100000)), 0);
 	b.kernel.work();
 	EXPECT_EQ(b.backend.sent.size(), 0u) << "an update of something else";

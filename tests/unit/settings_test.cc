@@ -32,6 +32,7 @@ constexpr std::array bounds{
 	Bound{&vna_settings::tx_batch, 1, VNA_MAX_BATCH},
 	Bound{&vna_settings::weight_packets, 1, VNA_MAX_WEIGHT_PACKETS},
 	Bound{&vna_settings::weight_bytes, VNA_MIN_WEIGHT_BYTES, VNA_MAX_WEIGHT_BYTES},
+	Bound{&vna_settings::poll_mode, VNA_POLL_OFF, VNA_POLL_ADAPTIVE},
 };
 
 TEST(Settings, have_bounds)
@@ -91,6 +92,103 @@ TEST(Settings, a_turn_ends_after_its_weight)
 	b.kernel.work();
 	EXPECT_EQ(b.count(tx_queue, Count::packets), 8u);
 	EXPECT_GE(b.count(tx_queue, Count::requeues), 3u);
+}
+
+// Beyond what a turn has by default: it neither ends there nor stays there for ever.
+TEST(Settings, a_turn_may_send_as_many_bytes_as_it_is_given)
+{
+	DeviceBench b;
+	vna_settings settings = show(b).settings;
+	settings.weight_bytes = VNA_MAX_WEIGHT_BYTES;
+	settings.weight_packets = VNA_MAX_WEIGHT_PACKETS;
+	ASSERT_EQ(vna_core_set(b.kernel.core(), &settings), 0);
+	constexpr unsigned count = 40; // 1.2 MB
+	for (unsigned i = 0; i < count; i++)
+		b.send(payload(30000, i));
+	b.kernel.work();
+	EXPECT_EQ(b.count(tx_queue, Count::packets), count);
+	EXPECT_EQ(b.count(tx_queue, Count::requeues), 0u);
+	settings.weight_bytes = VNA_MIN_WEIGHT_BYTES;
+	ASSERT_EQ(vna_core_set(b.kernel.core(), &settings), 0);
+	b.collect(b.tx);
+	for (unsigned i = 0; i < count; i++)
+		b.send(payload(30000, i));
+	b.kernel.work();
+	EXPECT_EQ(b.count(tx_queue, Count::packets), 2 * count);
+	EXPECT_GE(b.count(tx_queue, Count::requeues), count / 4);
+}
+
+TEST(Settings, frames_go_by_reference_from_a_length_that_may_change)
+{
+	DeviceBench b;
+	const auto send = [&](u32 least) {
+		vna_settings settings = show(b).settings;
+		settings.zerocopy_min = least;
+		ASSERT_EQ(vna_core_set(b.kernel.core(), &settings), 0);
+		b.send(payload(2000));
+		b.send(payload(8000));
+		b.kernel.work();
+		b.collect(b.tx);
+	};
+	send(0);
+	EXPECT_EQ(b.count(tx_queue, Count::zerocopy), 0u);
+	EXPECT_EQ(b.count(tx_queue, Count::copied_short), 0u);
+	send(4000);
+	EXPECT_EQ(b.count(tx_queue, Count::zerocopy), 1u);
+	EXPECT_EQ(b.count(tx_queue, Count::copied_short), 1u);
+	send(1);
+	EXPECT_EQ(b.count(tx_queue, Count::zerocopy), 3u);
+	send(0);
+	EXPECT_EQ(b.count(tx_queue, Count::zerocopy), 3u);
+	// What is in flight comes back all the same.
+	while (!b.backend.in_flight.empty())
+		b.backend.land(0);
+	b.kernel.work();
+	EXPECT_EQ(b.collect(b.tx), 3u);
+	EXPECT_EQ(b.tx.ring.outstanding(), 0u);
+	EXPECT_EQ(b.kernel.locked, 0u);
+}
+
+TEST(Settings, a_queue_that_ran_dry_is_looked_at_as_the_mode_says)
+{
+	DeviceBench b;
+	const auto looks = [&](vna_poll_mode mode, u32 us) {
+		vna_settings settings = show(b).settings;
+		settings.poll_mode = mode;
+		settings.poll_us = us;
+		EXPECT_EQ(vna_core_set(b.kernel.core(), &settings), 0);
+		const u64 before = b.count(tx_queue, Count::polls);
+		b.send(payload(60));
+		b.kernel.work();
+		b.collect(b.tx);
+		return b.count(tx_queue, Count::polls) - before;
+	};
+	EXPECT_EQ(looks(VNA_POLL_OFF, 50), 0u);
+	EXPECT_GT(looks(VNA_POLL_FIXED, 50), 0u);
+	EXPECT_EQ(looks(VNA_POLL_FIXED, 0), 0u);
+	EXPECT_EQ(looks(VNA_POLL_ADAPTIVE, 50), 0u) << "nothing is known";
+	ASSERT_EQ(b.state(VNA_VHOST_SET_VRING_BUSYLOOP_TIMEOUT, tx_queue, 20), 0);
+	EXPECT_GT(looks(VNA_POLL_ADAPTIVE, 0), 0u) << "the owner's timeout";
+	EXPECT_EQ(looks(VNA_POLL_OFF, 50), 0u) << "goes before that";
+}
+
+// It would else look for as long as it once was to.
+TEST(Settings, looking_ends_when_it_is_switched_off)
+{
+	DeviceBench b;
+	vna_settings settings = show(b).settings;
+	settings.poll_mode = VNA_POLL_FIXED;
+	settings.poll_us = 4000000000;
+	ASSERT_EQ(vna_core_set(b.kernel.core(), &settings), 0);
+	b.kernel.before_look[10] = [&] {
+		settings.poll_mode = VNA_POLL_OFF;
+		ASSERT_EQ(vna_core_set(b.kernel.core(), &settings), 0);
+	};
+	b.send(payload(60));
+	b.kernel.work();
+	EXPECT_GE(b.count(tx_queue, Count::polls), 10u);
+	EXPECT_LE(b.count(tx_queue, Count::polls), 12u);
+	b.expect_traffic();
 }
 
 TEST(Show, a_device_as_it_comes_to_run)

@@ -5,6 +5,7 @@
  * of the guest's memory but for what the driver wrote, and no other page was ever named.
  */
 #include "ktap.hh"
+#include "support/counters.hh"
 #include "support/live.hh"
 
 #include <atomic>
@@ -188,6 +189,10 @@ void copies_are_whole(const Format &format)
 	for (const auto page : migration.named())
 		CHECK(may.contains(page), "page %#llx was logged and not written",
 		      static_cast<unsigned long long>(page));
+	const Counters counters(rig.device.fd());
+	if (!counters.empty())
+		CHECK(counters.at("rx.log_pages") + counters.at("tx.log_pages") >=
+		      migration.named().size());
 	for (const Queue *queue : {&rig.rx, &rig.tx}) {
 		const auto areas = const_cast<Queue *>(queue)->ring().areas();
 		const auto gpa = format.bits & feature::packed ? areas.descriptor : areas.device;

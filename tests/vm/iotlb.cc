@@ -4,6 +4,7 @@
  * addresses of the driver's, which mean nothing without the client; here they are the guest's.
  */
 #include "ktap.hh"
+#include "support/counters.hh"
 #include "support/live.hh"
 
 #include <atomic>
@@ -171,6 +172,11 @@ void misses_are_answered(const Format &format, bool v2)
 	/* All that was known is forgotten, rings included. */
 	CHECK_ERRNO(tell(guarded.rig.device, VHOST_IOTLB_INVALIDATE, 0, ~std::uint64_t{0}), 0);
 	guarded.pass(20);
+	/* One that an update has answered before it was read is not read. */
+	const unsigned asked = guarded.client.asked();
+	const Counters counters(guarded.rig.device.fd());
+	if (!counters.empty())
+		CHECK(counters.at("rx.iotlb_misses") + counters.at("tx.iotlb_misses") >= asked);
 }
 
 void invalidations_under_traffic(const Format &format)

@@ -10,6 +10,7 @@
  */
 #include "ktap.hh"
 #include "lifecycle_process.hh"
+#include "support/bind.hh"
 #include "support/counters.hh"
 #include "support/mode.hh"
 #include "support/netdev.hh"
@@ -355,6 +356,71 @@ void frames_without_a_slot_are_copied(const Mode &mode)
 	guest.rig.memory.release(mark, 0);
 }
 
+/*
+ * VHOST_NET_ALT_BIND with frames in flight from the tap before: they are as good as sent, and their
+ * buffers come back when they land, whichever tap there is then.
+ */
+void both_queues_are_swapped_with_frames_in_flight(const Mode &mode)
+{
+	const Net net;
+	const Tap first = bridged_tap(mode), second("vna1", tap_options(mode));
+	Guest guest(mode);
+	const std::uint32_t id = id_of(guest.rig.device);
+	const VhostDevice any(device_path);
+	/* One at a time on the bridge, which would have clones for two. */
+	const auto put_on_bridge = [](const char *in, const char *out) {
+		command(std::string("ip link set nomaster dev ") + out);
+		set_master(in, "vnb0");
+	};
+	const auto send_ten = [&](std::uint64_t before) {
+		for (unsigned i = 0; i < 10; ++i)
+			guest.offer(long_frame);
+		guest.rig.tx.publish();
+		guest.reach("zerocopy", before + 10);
+	};
+	CHECK_ERRNO(bind_both(guest.rig.device, first.fd()), 0);
+	Net::hold("200s");
+	send_ten(0);
+	CHECK_ERRNO(bind_both(guest.rig.device, second.fd()), 0);
+	put_on_bridge("vna1", "vna0");
+	send_ten(10);
+	CHECK_ERRNO(bind_both(any, first.fd(), id), 0);
+	CHECK_EQUAL(guest.collect(), 0);
+	/* Off, by who cannot show the guest anything: what lands meanwhile waits. */
+	CHECK_ERRNO(unbind_both(any, id), 0);
+	Net::let_go();
+	CHECK_ERRNO(bind_both(any, second.fd(), id), 0);
+	guest.take_all();
+	CHECK_EQUAL(guest.count("packets"), 20);
+	CHECK_EQUAL(guest.count("zerocopy_orphaned"), 0);
+	guest.send(long_frame);
+	guest.take_all();
+	CHECK_EQUAL(guest.count("zerocopy") + guest.count("copied_backoff"), 21);
+}
+
+/* The ring is set up anew in between: what was in flight is not of that ring. */
+void frames_in_flight_of_a_ring_that_was(const Mode &mode)
+{
+	const Net net;
+	const Tap tap = bridged_tap(mode);
+	Guest guest(mode);
+	const VhostDevice any(device_path);
+	guest.rig.attach(tap.fd());
+	Net::hold("200s");
+	for (unsigned i = 0; i < 4; ++i)
+		guest.offer(long_frame);
+	guest.rig.tx.publish();
+	guest.reach("zerocopy", 4);
+	CHECK_ERRNO(unbind_both(any, id_of(guest.rig.device)), 0);
+	guest.rig.tx.ring().reset();
+	guest.rig.tx.configure(guest.rig.device);
+	guest.rig.attach(tap.fd());
+	Net::let_go();
+	guest.send(short_frame);
+	guest.take();
+	CHECK(!guest.collect());
+}
+
 /* --- the owner's limit --- */
 
 void an_owner_has_no_more_pages_locked_than_he_may()
@@ -652,6 +718,9 @@ int main(int argc, char **argv)
 		{"frames without a slot are copied", frames_without_a_slot_are_copied},
 		{"a queue lets go of frames that never land",
 		 a_queue_lets_go_of_frames_that_never_land},
+		{"both queues are swapped with frames in flight",
+		 both_queues_are_swapped_with_frames_in_flight},
+		{"frames in flight of a ring that was", frames_in_flight_of_a_ring_that_was},
 	};
 	for (const auto &[name, body] : each)
 		for (const Mode &mode : by_format)

@@ -12,7 +12,13 @@
  * and, for each of the queues "rx" and "tx", lines
  *
  *	QUEUE.state:	off | running | the name of the rule whose breach stopped it
+ *	QUEUE.worker_ns:	CPU time of the thread that serves it, in nanoseconds
  *	QUEUE.COUNTER:	a number that never decreases while the descriptor is open
+ *
+ * and, for "tx",
+ *
+ *	tx.in_flight:	frames sent by reference that someone still has
+ *	tx.pinned_pages:	the guest's pages that these hold
  */
 #ifndef _UAPI_LINUX_VHOST_NET_ALT_H
 #define _UAPI_LINUX_VHOST_NET_ALT_H
@@ -33,6 +39,44 @@
  * the descriptor may ask.
  */
 #define VHOST_NET_ALT_GET_ID _IOR(VHOST_NET_ALT_IOC, 0x00, __u32)
+
+/* What VHOST_NET_ALT_BIND and VHOST_NET_ALT_UNBIND take. */
+struct vhost_net_alt_bind {
+	/*
+	 * 0: the descriptor's own device, which the caller must own.  Else the device
+	 * with this id, on whichever descriptor; the caller needs CAP_NET_ADMIN in the
+	 * user namespace of that device's network namespace.
+	 */
+	__u32 id;
+	__s32 fd; /* BIND: a tap, macvtap or packet socket of the caller's; UNBIND: -1 */
+	__u32 flags; /* 0 */
+	/* Out: frames that had been taken from the old backend and went back to it. */
+	__u32 returned;
+};
+
+/*
+ * Binds @fd to both queues, or to neither.  Where a queue has a backend, that is
+ * swapped for the new one: the driver and its ring are not touched, and nothing
+ * that the guest has sent is lost.  Frames for the guest that were taken from the
+ * old backend, and found no buffer yet, go back to it, in front of those that
+ * wait there: whoever has it may read them.
+ *
+ * That the new backend's frames have the old one's virtio-net header
+ * (IFF_VNET_HDR, TUNSETVNETHDRSZ) is the caller's to see to, as it is with
+ * VHOST_NET_SET_BACKEND.
+ *
+ *	ENOTSOCK	@fd is neither tap, macvtap nor packet socket
+ *	EPERM		the caller is not the owner, or lacks CAP_NET_ADMIN
+ *	ENODEV		there is no device with that id
+ *	EFAULT		it has no owner, or rings or memory are not set up
+ *	EOPNOTSUPP	offloads are on (TUNSETOFFLOAD) that the old backend has not
+ *	EINVAL		a flag, a negative fd, or one to UNBIND; a backend that is dead
+ *
+ * Zero-copy transmit is the owner's to begin: with VHOST_NET_SET_BACKEND or BIND.
+ */
+#define VHOST_NET_ALT_BIND _IOWR(VHOST_NET_ALT_IOC, 0x01, struct vhost_net_alt_bind)
+/* Takes the backend from both queues: they are off until one is bound again. */
+#define VHOST_NET_ALT_UNBIND _IOWR(VHOST_NET_ALT_IOC, 0x02, struct vhost_net_alt_bind)
 
 /* ---- Generic netlink: vhost_net_alt.yaml is the specification --------- */
 
@@ -74,6 +118,13 @@ enum vhost_net_alt_backend_type {
 	VHOST_NET_ALT_BACKEND_TYPE_PACKET, /* a packet socket */
 };
 
+/* Whether a worker looks for more when a queue ran dry, before it asks to be told. */
+enum vhost_net_alt_busypoll_mode {
+	VHOST_NET_ALT_BUSYPOLL_MODE_OFF, /* never */
+	VHOST_NET_ALT_BUSYPOLL_MODE_FIXED, /* each time, for busypoll-us */
+	VHOST_NET_ALT_BUSYPOLL_MODE_ADAPTIVE, /* while waits are shorter than busypoll-us */
+};
+
 /* What each message of a qstats-get dump is about. */
 enum vhost_net_alt_qstats_scope {
 	VHOST_NET_ALT_QSTATS_SCOPE_QUEUE = 1, /* one queue.  Without this flag, a device */
@@ -91,6 +142,9 @@ enum {
 	VHOST_NET_ALT_A_DEV_TX_BATCH,
 	VHOST_NET_ALT_A_DEV_WEIGHT_PACKETS,
 	VHOST_NET_ALT_A_DEV_WEIGHT_BYTES,
+	VHOST_NET_ALT_A_DEV_ZEROCOPY,
+	VHOST_NET_ALT_A_DEV_BUSYPOLL,
+	VHOST_NET_ALT_A_DEV_BUSYPOLL_US,
 	VHOST_NET_ALT_A_DEV_PAD,
 
 	__VHOST_NET_ALT_A_DEV_MAX,
@@ -113,6 +167,8 @@ enum {
 	VHOST_NET_ALT_A_QUEUE_BACKEND,
 	VHOST_NET_ALT_A_QUEUE_IFINDEX,
 	VHOST_NET_ALT_A_QUEUE_IFNAME,
+	VHOST_NET_ALT_A_QUEUE_IN_FLIGHT,
+	VHOST_NET_ALT_A_QUEUE_PINNED_PAGES,
 	VHOST_NET_ALT_A_QUEUE_PAD,
 
 	__VHOST_NET_ALT_A_QUEUE_MAX,
@@ -170,6 +226,8 @@ enum {
 	VHOST_NET_ALT_A_COUNTERS_POLLS,
 	VHOST_NET_ALT_A_COUNTERS_POLL_HITS,
 	VHOST_NET_ALT_A_COUNTERS_POLL_NS,
+	VHOST_NET_ALT_A_COUNTERS_IOTLB_MISSES,
+	VHOST_NET_ALT_A_COUNTERS_LOG_PAGES,
 	VHOST_NET_ALT_A_COUNTERS_RING_ERRORS,
 	VHOST_NET_ALT_A_COUNTERS_RING_ERRORS_BY_RULE,
 

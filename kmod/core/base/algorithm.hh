@@ -9,6 +9,11 @@
 
 namespace vna {
 
+template <std::totally_ordered T> [[nodiscard]] constexpr T max(T a, T b)
+{
+	return b > a ? b : a;
+}
+
 template <std::totally_ordered T> [[nodiscard]] constexpr T min(T a, T b)
 {
 	return b < a ? b : a;

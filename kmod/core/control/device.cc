@@ -8,15 +8,18 @@ namespace vna {
 
 Device::Device(vna_env *env, const vna_config &config)
 	: env_(env), config_(config), settings_({config.rx_batch, config.tx_batch,
-						 Weight::max_packets, Weight::max_bytes}),
+						 Weight::max_packets, Weight::max_bytes,
+						 config.zerocopy_min, VNA_POLL_ADAPTIVE,
+						 config.busypoll_us}),
 	  fork_from_owner_(config.fork_from_owner), workers_(env)
 {
 	queues_[VNA_VHOST_NET_VQ_TX].ring().set_transmits(true);
-	for (Queue &q : queues_) {
+	for (u32 i = 0; i < queue_count; i++) {
+		Queue &q = queues_[i];
+		take_settings(q, i);
 		memory_.add(q.memory);
 		q.ring().set_memory(&q.memory);
 		q.ring().set_log(&q.log);
-		q.poll = Poll(config.busypoll_us * 1000ull);
 	}
 }
 
@@ -68,6 +71,22 @@ void Device::run(u32 index, u32 worker)
 	serve(queues_[index], index, true);
 }
 
+// What was set of the device since the queue's last turn.
+void Device::take_settings(Queue &q, u32 index)
+{
+	const u32 version = settings_.version();
+	if (q.settings_seen == version) [[likely]]
+		return;
+	q.settings_seen = version;
+	const vna_settings settings = settings_.get();
+	const bool receives = index == VNA_VHOST_NET_VQ_RX;
+	q.batch_limit = receives ? settings.rx_batch : settings.tx_batch;
+	q.weight_limit = Weight(settings.weight_packets, settings.weight_bytes);
+	q.poll.set_mode(static_cast<vna_poll_mode>(settings.poll_mode), settings.poll_us * 1000ull);
+	if (!receives)
+		q.zerocopy.set_min(settings.zerocopy_min);
+}
+
 // One look at a queue that ran dry, each in a turn of its own: between two the
 // lock is free, others get their turn, and the thread may be stopped or frozen.
 void Device::look(u32 index, u32 worker)
@@ -78,6 +97,7 @@ void Device::look(u32 index, u32 worker)
 		return; // handed over: the new one has been told
 	if (!q.backend || q.ring().error() != RingError::none)
 		return workers_.set_polled(index, false);
+	take_settings(q, index);
 	q.counters.add(Count::polls);
 	const bool wanted = vna_env_relax();
 	bool found = true; // also what a turn is to find out
@@ -98,9 +118,7 @@ void Device::serve(Queue &q, u32 index, bool may_poll)
 	workers_.set_polled(index, false);
 	if (!q.backend || q.ring().error() != RingError::none)
 		return;
-	const vna_settings settings = settings_.get();
-	q.batch_limit = index == VNA_VHOST_NET_VQ_RX ? settings.rx_batch : settings.tx_batch;
-	q.weight_limit = Weight(settings.weight_packets, settings.weight_bytes);
+	take_settings(q, index);
 	const bool watched = q.poll.on() && vna_env_can_poll();
 	const u64 began = watched ? vna_env_now() : 0;
 	q.poll_when_dry = watched && may_poll && q.poll.pays();
@@ -176,22 +194,30 @@ bool Device::ring_ok(const Queue &q, const RingAddresses &at)
 	       vna_env_user_ok(at.device, ring.device_area().bytes);
 }
 
-// Binds a backend to a queue, or none.  The new one is in place before the old
-// one goes, so a failure leaves the queue as it was.
-long Device::bind(Queue &q, u32 index, s32 fd)
+// What has to be right for a backend to be bound.
+long Device::may_bind(const Queue &q, s32 fd) const
 {
 	// Also to unbind, as vhost-net has it.
 	if (!memory_.table() || !memory_.table()->user_ok() || !log_ok(q, log_base_) ||
 	    !ring_ok(q, q.ring().addresses()))
 		return -efault;
+	// What was set before the features chose a format.
+	return fd == VNA_VHOST_FILE_UNBIND || q.ring().set_up_ok() ? 0 : -einval;
+}
+
+// Binds a backend to a queue, or none.  The new one is in place before the old
+// one goes, so a failure leaves the queue as it was.
+long Device::bind(Queue &q, u32 index, s32 fd)
+{
+	long error = may_bind(q, fd);
+	if (error)
+		return error;
 	if (fd == VNA_VHOST_FILE_UNBIND) {
 		unbind(q, true);
 		return 0;
 	}
-	if (!q.ring().set_up_ok()) // what was set before the features chose a format
-		return -einval;
 	vna_backend *backend = nullptr;
-	int error = vna_env_backend_open(env_, index, fd, &backend);
+	error = vna_env_backend_open(env_, index, fd, &backend);
 	if (error)
 		return error;
 	const bool same = q.backend && vna_env_backend_same(q.backend, backend);
@@ -208,17 +234,24 @@ long Device::bind(Queue &q, u32 index, s32 fd)
 		vna_env_backend_close(backend);
 	if (error)
 		return error;
-	if (!same) {
-		drop_backend(q);
-		q.backend = backend;
-		if (index == VNA_VHOST_NET_VQ_TX) {
-			q.zerocopy.open(env_, index, config_.zerocopy_min, q.ring().size());
-			q.zerocopy.use(backend);
-		}
-		q.running.store(true, std::memory_order_relaxed);
-	}
+	if (!same)
+		adopt(q, index, backend, true);
 	restart(q, index);
 	return 0;
+}
+
+// @backend, attached, is the queue's from here on.
+void Device::adopt(Queue &q, u32 index, vna_backend *backend, bool by_owner)
+{
+	drop_backend(q);
+	q.backend = backend;
+	if (index == VNA_VHOST_NET_VQ_TX) {
+		// What frames in flight pin is the owner's to answer for: only he opens that.
+		if (by_owner)
+			q.zerocopy.open(env_, index, q.ring().size());
+		q.zerocopy.use(backend);
+	}
+	q.running.store(true, std::memory_order_relaxed);
 }
 
 // Has the ring's progress read anew.

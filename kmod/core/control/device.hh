@@ -54,6 +54,9 @@ public:
 	// Shown without a lock, so that nobody who looks waits for the device.
 	void show(vna_device_info &info) const;
 	void show(u32 queue, vna_queue_info &info) const;
+	// Binds the backend @fd to both queues, or none of it, for the owner or for someone
+	// else; @returned: frames that went back to the old backends.
+	long bind_both(s32 fd, bool by_owner, u32 &returned);
 	// In any context; @settings are what all of them are to be.
 	int set(const vna_settings &settings) { return settings_.set(settings); }
 
@@ -110,6 +113,9 @@ private:
 	long set_vring_call(const Call &call);
 	long set_vring_err(const Call &call);
 	long get_id(const Call &call);
+	long bind_ioctl(const Call &call);
+	long unbind_ioctl(const Call &call);
+	long bind_by_ioctl(const Call &call, bool unbind);
 
 	[[nodiscard]] bool is_owner() const; // of whoever calls
 	[[nodiscard]] Features offered() const;
@@ -119,8 +125,11 @@ private:
 	void unbind(Queue &queue, bool show);
 	bool start_ring(Queue &queue);
 	void drop_backend(Queue &queue);
+	[[nodiscard]] long may_bind(const Queue &queue, s32 fd) const;
+	void adopt(Queue &queue, u32 index, vna_backend *backend, bool by_owner);
 	void release();
 	void run(u32 index, u32 worker);
+	void take_settings(Queue &queue, u32 index);
 	void look(u32 index, u32 worker);
 	void serve(Queue &queue, u32 index, bool may_poll);
 	void stop(Queue &queue, u32 index);
@@ -132,6 +141,10 @@ private:
 	[[nodiscard]] bool log_ok(const Queue &queue, u64 base) const;
 	[[nodiscard]] bool log_all_ok() const;
 	void end_log(Queue &queue);
+
+	// swap.cc
+	long swap(s32 fd, bool by_owner);
+	void take_away(Queue &queue, bool by_owner);
 
 	// iotlb.cc
 	class AllQueues;

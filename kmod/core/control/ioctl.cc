@@ -82,6 +82,8 @@ constinit const Device::Command Device::commands[] = {
 	{VNA_VHOST_SET_VRING_BUSYLOOP_TIMEOUT, Command::queue, &Device::set_vring_busyloop_timeout},
 	{VNA_VHOST_GET_VRING_BUSYLOOP_TIMEOUT, Command::queue, &Device::get_vring_busyloop_timeout},
 	{VNA_GET_ID, Command::no_lock, &Device::get_id},
+	{VNA_BIND, Command::no_lock, &Device::bind_ioctl},
+	{VNA_UNBIND, Command::no_lock, &Device::unbind_ioctl},
 };
 
 long Device::ioctl(u32 number, u64 arg)
@@ -377,6 +379,17 @@ long Device::set_backend(const Call &call)
 // In the vring commands the index was read by ioctl(); the one in the structure
 // is not looked at again.
 
+namespace {
+
+// What was sent by reference, and left in flight by who unbound the queue in the owner's
+// stead, is of the ring as it was.
+void forget_flights(Queue &q)
+{
+	q.zerocopy.close(q, false);
+}
+
+} // namespace
+
 long Device::set_vring_num(const Call &call)
 {
 	vna_vhost_vring_state state;
@@ -386,6 +399,7 @@ long Device::set_vring_num(const Call &call)
 		return -efault;
 	if (!call.queue->ring().size_ok(state.num))
 		return -einval;
+	forget_flights(*call.queue);
 	call.queue->ring().set_size(state.num);
 	return 0;
 }
@@ -428,6 +442,7 @@ long Device::set_vring_base(const Call &call)
 		return -efault;
 	if (!call.queue->ring().base_ok(state.num))
 		return -einval;
+	forget_flights(*call.queue);
 	call.queue->ring().set_base(state.num);
 	return 0;
 }

@@ -47,8 +47,10 @@ void Device::park(Queue &q, u32 index)
 	// One question a queue: it has one thing at a time to wait for.
 	asked_[index] = miss;
 	const u32 bit = 1u << index;
-	if (!(questions_.fetch_or(bit, std::memory_order_acq_rel) & bit))
-		vna_env_message_wake(env_);
+	if (questions_.fetch_or(bit, std::memory_order_acq_rel) & bit)
+		return;
+	q.counters.add(Count::iotlb_misses);
+	vna_env_message_wake(env_);
 }
 
 int Device::read_message(MessageBytes &to)

@@ -35,7 +35,11 @@ bool Device::log_all_ok() const
 void Device::end_log(Queue &q)
 {
 	(void)q.flush_log();
-	if (q.log.take_written() && log_event_)
+	const u64 pages = q.log.take_written();
+	if (!pages)
+		return;
+	q.counters.add(Count::log_pages, pages);
+	if (log_event_)
 		vna_env_eventfd_signal(log_event_.get());
 }
 

@@ -142,6 +142,11 @@ int vna_core_set(vna_core *core, const vna_settings *settings)
 	return core->device.set(*settings);
 }
 
+long vna_core_bind(vna_core *core, vna_s32 fd, vna_u32 *returned)
+{
+	return core->device.bind_both(fd, false, *returned);
+}
+
 int vna_core_register(vna_core *core)
 {
 	if (!registry.add(*core))
@@ -159,6 +164,11 @@ vna_env *vna_core_at_or_after(vna_u32 id)
 {
 	vna::Registry::Entry *entry = registry.at_or_after(id);
 	return entry ? static_cast<vna_core *>(entry)->env : nullptr;
+}
+
+vna_env *vna_core_env(vna_core *core)
+{
+	return core->env;
 }
 
 vna_u32 vna_core_generation()

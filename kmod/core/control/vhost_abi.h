@@ -121,6 +121,18 @@ struct vna_vhost_features_array {
 #define VNA_IOC 0xBEu
 #define VNA_GET_ID ((2u << 30) | ((vna_u32)sizeof(vna_u32) << 16) | (VNA_IOC << 8))
 
+struct vna_vhost_net_alt_bind {
+	vna_u32 id; /* 0: the descriptor's own */
+	vna_s32 fd;
+	vna_u32 flags;
+	vna_u32 returned; /* out */
+};
+
+#define VNA_BIND                                                                                   \
+	((3u << 30) | ((vna_u32)sizeof(struct vna_vhost_net_alt_bind) << 16) | (VNA_IOC << 8) | 1)
+#define VNA_UNBIND                                                                                 \
+	((3u << 30) | ((vna_u32)sizeof(struct vna_vhost_net_alt_bind) << 16) | (VNA_IOC << 8) | 2)
+
 /* Feature bits, by number. */
 #define VNA_VIRTIO_NET_F_MRG_RXBUF 15
 #define VNA_VIRTIO_F_NOTIFY_ON_EMPTY 24

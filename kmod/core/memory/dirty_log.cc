@@ -70,7 +70,8 @@ bool DirtyLog::flush()
 		return true;
 	if (base_ && !set_bits())
 		return false; // they are kept: the bitmap may be mended, or replaced
-	written_ = base_;
+	for (u32 i = 0; i < count_ && base_; i++)
+		written_ += count_bits(bits_[i]);
 	count_ = 0;
 	return true;
 }

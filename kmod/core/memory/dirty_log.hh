@@ -33,8 +33,8 @@ public:
 	[[nodiscard]] bool note_user(const RegionTable &table, u64 user, u64 len);
 	// Sets the bits that were noted.  False: the bitmap is not writable.
 	[[nodiscard]] bool flush();
-	// Whether bits were set since the last call.
-	[[nodiscard]] bool take_written() { return std::exchange(written_, false); }
+	// How many bits were set since the last call.
+	[[nodiscard]] u64 take_written() { return std::exchange(written_, 0); }
 
 private:
 	static constexpr u32 capacity = 32;
@@ -43,7 +43,7 @@ private:
 
 	u64 base_ = 0;
 	u32 count_ = 0;
-	bool written_ = false;
+	u64 written_ = 0;
 	// Words of 64 pages each, by the number of the first of them over 64.
 	std::array<u64, capacity> words_;
 	std::array<u64, capacity> bits_;

@@ -5,6 +5,17 @@
 
 namespace vna {
 
+void Poll::set_mode(vna_poll_mode mode, u64 ns)
+{
+	const u64 limit = mode == VNA_POLL_ADAPTIVE ? ns : 0;
+	off_ = mode == VNA_POLL_OFF;
+	fixed_ = mode == VNA_POLL_FIXED ? ns : 0;
+	if (limit == limit_)
+		return;
+	limit_ = limit;
+	gap_ = longest * limit_; // what was learnt was up to another bound
+}
+
 void Poll::found(u64 now)
 {
 	if (!since_)

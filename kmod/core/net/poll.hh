@@ -4,24 +4,30 @@
 #pragma once
 
 #include "core/base/types.hh"
+#include "glue/abi.h"
 
 namespace vna {
 
 // Times are in nanoseconds, by a clock that never shows 0.
 class Poll {
 public:
-	// What the adaptive mode may spend on each wait: 0 switches it off.
+	// @limit: what the adaptive mode may spend on each wait.
 	explicit Poll(u64 limit = 0) : limit_(limit) { reset(); }
 
+	// How the device is set: for @ns each time, or at most so long while that pays.
+	void set_mode(vna_poll_mode mode, u64 ns);
 	// VHOST_SET_VRING_BUSYLOOP_TIMEOUT: looks for so long each time, in
-	// microseconds; 0: as long as it pays.
+	// microseconds, unless the mode is off; 0: as the mode says.
 	void set_timeout(u32 us) { timeout_ = us; }
 	[[nodiscard]] u32 timeout() const { return timeout_; }
 
 	// Whether there is anything to decide, and so times to note.
-	[[nodiscard]] bool on() const { return timeout_ || limit_; }
+	[[nodiscard]] bool on() const { return budget(); }
 	// Whether the next wait is expected to be worth its time.
-	[[nodiscard]] bool pays() const { return timeout_ || gap_ < limit_; }
+	[[nodiscard]] bool pays() const
+	{
+		return !off_ && (timeout_ || fixed_ || gap_ < limit_);
+	}
 
 	// The queue ran dry.
 	void dry(u64 now) { since_ = now; }
@@ -40,8 +46,13 @@ private:
 	static constexpr u64 longest = 8;
 	static constexpr u64 weight = 8; // of the past, less one, against the last wait
 
-	[[nodiscard]] u64 budget() const { return timeout_ ? timeout_ * 1000ull : limit_; }
+	[[nodiscard]] u64 budget() const
+	{
+		return off_ ? 0 : timeout_ ? timeout_ * 1000ull : fixed_ ? fixed_ : limit_;
+	}
 
+	bool off_ = false;
+	u64 fixed_ = 0; // 0: while it pays
 	u64 limit_;
 	u32 timeout_ = 0;
 	u64 gap_ = 0; // moving average of how long the queue stays dry

@@ -145,10 +145,11 @@ public:
 			       vna_env_backend_has_frames(backend);
 	}
 
-	// Buffers fetched, frames handed over and used buffers shown at a time: 1 …
-	// VNA_MAX_BATCH.  Both are taken over from the settings when a turn begins.
+	// Taken over from the settings when a turn begins, as are poll's and zerocopy's: buffers
+	// fetched, frames handed over and used buffers shown at a time, 1 … VNA_MAX_BATCH.
 	u32 batch_limit = VNA_MAX_BATCH;
 	Weight weight_limit;
+	u32 settings_seen = 0; // their version
 
 	// Transmit: what one call to the backend carries, and how long the first buffer
 	// of the last batch was.

@@ -36,10 +36,12 @@ Gathered gather(Queue &q, Hand &hand, u32 need, u32 &n)
 			return Gathered::never;
 		const u32 at = hand.completed + hand.found + n;
 		if (at == q.batch.size()) {
-			// As many as there are frames waiting, or as this frame lacks.
+			// As many as this frame lacks, and one for each that this turn is
+			// likely to write: what it does not use is fetched again.
 			const u64 each = n ? bytes / n : need;
 			const u64 lacking = (need - bytes + each - 1) / each;
-			const u64 want = lacking + (q.taken - q.next - hand.frames - 1);
+			const u32 turn = max(hand.weight.room(need), hand.frames + 1);
+			const u64 want = lacking + min(q.taken - q.next, turn) - hand.frames - 1;
 			if (!q.fetch(static_cast<u32>(min<u64>(want, q.batch_limit)),
 				     hand.weight)) {
 				if (q.ring().error() != RingError::none)
@@ -74,13 +76,19 @@ Gathered gather_all(Queue &q, Hand &hand)
 	Weight planned = hand.weight; // with those found here
 	hand.found = hand.frames = 0;
 	while (q.next + hand.frames < q.taken && !planned.exceeded()) {
-		const u32 need = q.lens[q.next + hand.frames] + q.framing.header;
-		u32 n;
-		const Gathered result = gather(q, hand, need, n);
-		if (result != Gathered::enough)
-			return result;
-		const auto segs = q.batch.segments(hand.completed + hand.found, n);
-		q.filling[hand.frames] = {
+		// By pointer below: taken is a batch's at most, and so are the frames.
+		const u32 need = q.lens.data()[q.next + hand.frames] + q.framing.header;
+		u32 at = hand.completed + hand.found, n = 1;
+		// Most frames find one that is at hand and long enough.
+		if (at == q.batch.size() || q.batch[at].readable ||
+		    q.batch[at].writable_len < need) [[unlikely]] {
+			const Gathered result = gather(q, hand, need, n);
+			if (result != Gathered::enough)
+				return result;
+			at = hand.completed + hand.found; // it may have made room
+		}
+		const auto segs = n == 1 ? q.batch.segments(q.batch[at]) : q.batch.segments(at, n);
+		q.filling.data()[hand.frames] = {
 			.segs = segs.data(),
 			.nsegs = static_cast<u32>(segs.size()),
 			.len = need,
@@ -89,7 +97,7 @@ Gathered gather_all(Queue &q, Hand &hand)
 			.num_buffers = static_cast<u16>(q.framing.num_buffers ? n : 0),
 			.result = 0,
 		};
-		q.spans[hand.frames++] = static_cast<u16>(n);
+		q.spans.data()[hand.frames++] = static_cast<u16>(n);
 		hand.found += n;
 		planned.add(need);
 	}
@@ -99,13 +107,15 @@ Gathered gather_all(Queue &q, Hand &hand)
 // Completes the buffers of a frame that was written.  False: the ring failed.
 bool complete(Queue &q, Hand &hand, u32 i)
 {
-	const u32 n = q.spans[i];
-	u32 left = q.filling[i].len;
+	const u32 n = q.spans.data()[i];
+	u32 left = q.filling.data()[i].len;
 	// The driver sees all of a frame or nothing of it.
-	if (q.ring().shadowed() + n > q.ring().max_shadow && !q.flush())
+	if (q.ring().shadowed() + n > q.ring().max_shadow && !q.flush()) [[unlikely]]
 		return false;
-	q.counters.add(Count::packets);
-	q.counters.add(Count::bytes, left - q.filling[i].header);
+	if (n == 1) [[likely]] {
+		q.complete(q.batch[hand.completed++], left);
+		return true;
+	}
 	for (u32 end = hand.completed + n; hand.completed < end; hand.completed++) {
 		const Buffer &buffer = q.batch[hand.completed];
 		const u32 len = min(left, buffer.writable_len);
@@ -125,19 +135,29 @@ bool deliver(Queue &q, Hand &hand)
 	q.next += done;
 	if (q.logs_buffers && !q.log_frames(done)) [[unlikely]]
 		return false;
-	for (u32 i = 0; i < done; i++) {
-		const vna_rx_frame &frame = q.filling[i];
-		hand.weight.add(frame.len);
+	u32 packets = 0;
+	u64 bytes = 0, all = 0;
+	bool failed = false;
+	for (u32 i = 0; i < done && !failed; i++) {
+		const vna_rx_frame &frame = q.filling.data()[i];
+		all += frame.len;
 		// Someone else may read the backend too, or its header, where it writes that
 		// itself, may have another size than the driver's: what is not the frame
 		// that was announced is lost.
 		if (frame.result < 0 || static_cast<u32>(frame.result) != frame.len) {
 			q.counters.add(Count::drop_backend);
 			hand.lost = true;
-		} else if (!complete(q, hand, i)) {
-			return false;
+			continue;
 		}
+		failed = !complete(q, hand, i);
+		packets += !failed;
+		bytes += failed ? 0 : frame.len - frame.header;
 	}
+	hand.weight.add_all(done, all);
+	q.counters.add(Count::packets, packets);
+	q.counters.add(Count::bytes, bytes);
+	if (failed)
+		return false;
 	if (hand.completed == q.batch.size()) {
 		q.batch.clear();
 		hand.completed = 0;

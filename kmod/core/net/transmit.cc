@@ -118,8 +118,9 @@ End send_copies(Queue &q, u32 &at, const vna_tx_frame *refused, Weight &weight)
 	const u32 first = at, limit = min(q.batch.size(), q.batch_limit);
 	u32 n = 0, judged = first, small = 0;
 	u64 bytes = weight.bytes();
+	const u64 byte_limit = weight.byte_limit();
 	End end = End::all;
-	for (; judged < limit && bytes < Weight::max_bytes; judged++) {
+	for (; judged < limit && bytes < byte_limit; judged++) {
 		const Buffer &buffer = q.batch[judged];
 		const Verdict verdict = judge(framing, buffer);
 		if (verdict == Verdict::malformed) {
@@ -220,9 +221,7 @@ End send(Queue &q, u32 &done, Weight &weight)
 u32 worth_fetching(const Queue &q, const Weight &weight)
 {
 	const u32 most = min(q.batch_limit, q.zerocopy.room());
-	if (q.usual_len < Weight::max_bytes / VNA_MAX_BATCH)
-		return most;
-	return min(most, static_cast<u32>((Weight::max_bytes - weight.bytes()) / q.usual_len) + 1);
+	return q.usual_len ? min(most, max(weight.room(q.usual_len), 1u)) : most;
 }
 
 Outcome serve(Queue &q)

@@ -3,6 +3,7 @@
 // what is discarded, or a guest could hold the worker with what it has dropped.
 #pragma once
 
+#include "core/base/algorithm.hh"
 #include "core/base/types.hh"
 
 namespace vna {
@@ -33,6 +34,16 @@ public:
 	}
 	void add_segments(u32 n) { segments_ += n; }
 	[[nodiscard]] u64 bytes() const { return bytes_; }
+	// How many frames of @each bytes, not 0, the turn may still take; of those that
+	// come after the first, the last one may exceed it.
+	[[nodiscard]] u32 room(u64 each) const
+	{
+		if (exceeded())
+			return 0;
+		const u64 frames = (byte_limit_ - bytes_ - 1) / each + 1;
+		return static_cast<u32>(min<u64>(frames, packet_limit_ - packets_));
+	}
+	[[nodiscard]] u64 byte_limit() const { return byte_limit_; }
 	[[nodiscard]] bool exceeded() const
 	{
 		return packets_ >= packet_limit_ || bytes_ >= byte_limit_ ||

@@ -8,9 +8,9 @@
 
 namespace vna {
 
-void ZeroCopy::open(vna_env *env, u32 queue, u32 bytes, u32 size)
+void ZeroCopy::open(vna_env *env, u32 queue, u32 size)
 {
-	if (slots_ || !bytes)
+	if (slots_)
 		return;
 	// A driver cannot have more buffers in use than the ring has entries; one that
 	// says so waits.
@@ -27,13 +27,13 @@ void ZeroCopy::open(vna_env *env, u32 queue, u32 bytes, u32 size)
 	first_ = 0;
 	// Some of the ring goes round whatever is held up elsewhere.
 	limit_ = size < 2 ? 1 : min(size / 2, u32{VNA_MAX_IN_FLIGHT});
-	wanted_min_ = bytes < least ? least : bytes;
 	backoff_ = skip_ = 0;
 }
 
 void ZeroCopy::use(const vna_backend *backend)
 {
-	min_ = slots_ && backend && vna_env_backend_refers(backend) ? wanted_min_ : never;
+	refers_ = slots_ && backend && vna_env_backend_refers(backend);
+	min_ = refers_ ? wanted_min_ : never;
 }
 
 void ZeroCopy::close(Queue &q, bool complete)

@@ -21,9 +21,15 @@ public:
 	ZeroCopy(const ZeroCopy &) = delete;
 	ZeroCopy &operator=(const ZeroCopy &) = delete;
 
-	// Gets ready for frames of @bytes and more on a ring of @size entries; 0: for
-	// none.  If there is no memory for that, all frames are copied.
-	void open(vna_env *env, u32 queue, u32 bytes, u32 size);
+	// Gets ready, for the owner who calls, on a ring of @size entries.  If there is no
+	// memory for that, all frames are copied.
+	void open(vna_env *env, u32 queue, u32 size);
+	// From how many bytes on frames go by reference; 0: none does.
+	void set_min(u32 bytes)
+	{
+		wanted_min_ = !bytes ? never : bytes < least ? least : bytes;
+		min_ = refers_ ? wanted_min_ : never;
+	}
 	// Which backend frames go to from now on; null: none.  Those in flight do not
 	// depend on it.
 	void use(const vna_backend *backend);
@@ -99,6 +105,7 @@ private:
 	vna_inflight *slots_ = nullptr;
 	u32 min_ = never; // bytes of a frame with its header
 	u32 wanted_min_ = never; // the same, if the backend allows
+	bool refers_ = false; // the backend, and there are slots
 	u32 limit_ = 0; // frames in flight
 	u64 in_flight_ = 0; // slots, a bit each
 	std::array<Waiting, VNA_MAX_IN_FLIGHT> held_; // what they hold

@@ -52,6 +52,8 @@ namespace vna {
 	X(polls, "looks at the queue when it had run dry, instead of waiting for an event (rx, tx)") \
 	X(poll_hits, "times that such a look found something (rx, tx)")                            \
 	X(poll_ns, "nanoseconds between running dry and the end of those looks (rx, tx)")          \
+	X(iotlb_misses, "questions to the owner for a translation that the IOTLB lacks (rx, tx)")  \
+	X(log_pages, "bits set in the log of written pages, one a page (rx, tx)")                  \
 	X(ring_errors, "times the ring broke a rule and the queue stopped (rx, tx)")
 
 enum class Count : u8 {

@@ -42,8 +42,9 @@ public:
 	// Whether the last fetch left a chain for want of room.
 	[[nodiscard]] bool out_of_room() const { return out_of_room_; }
 	void set_out_of_room(bool yes) { out_of_room_ = yes; }
-	[[nodiscard]] Buffer &operator[](u32 i) { return buffers_[i]; }
-	[[nodiscard]] const Buffer &operator[](u32 i) const { return buffers_[i]; }
+	// By pointer: @i is below size(), and this is once a packet and more.
+	[[nodiscard]] Buffer &operator[](u32 i) { return buffers_.data()[i]; }
+	[[nodiscard]] const Buffer &operator[](u32 i) const { return buffers_.data()[i]; }
 	[[nodiscard]] std::span<Segment> segments(const Buffer &b)
 	{
 		// By pointer: push() made it so, and this is once a packet.
@@ -53,10 +54,11 @@ public:
 	// in order.
 	[[nodiscard]] std::span<Segment> segments(u32 i, u32 n)
 	{
-		const Buffer &last = buffers_[i + n - 1];
-		const u32 begin = buffers_[i].first;
-		return std::span(segments_)
-			.subspan(begin, last.first + last.readable + last.writable - begin);
+		// By pointer, as above.
+		const Buffer &last = buffers_.data()[i + n - 1];
+		const u32 begin = buffers_.data()[i].first;
+		return {segments_.data() + begin,
+			static_cast<u32>(last.first + last.readable + last.writable) - begin};
 	}
 
 	// For the ring: room for the next chain's segments, and the chain that is there.

@@ -18,8 +18,7 @@ bool Virtqueue::start_soon()
 {
 	if (!setup_.translate.iotlb())
 		return start();
-	late_start_ = true;
-	ready_ = false;
+	start_later();
 	return true;
 }
 

@@ -63,6 +63,12 @@ public:
 	// As start() in a turn; with an IOTLB in the first one in which the ring can be
 	// reached.
 	[[nodiscard]] bool start_soon();
+	// As start() in the next turn, whatever calls this has not the owner's memory.
+	void start_later()
+	{
+		late_start_ = true;
+		ready_ = false;
+	}
 
 	// Reads what the ring says of the device's own progress and lets the driver
 	// notify.  To be called when the queue starts, or starts again after an error:

@@ -449,6 +449,22 @@ int vna_env_backend_open(vna_env *env, vna_u32 queue, vna_s32 fd, vna_backend **
 	return Hooks::backend_open(env->kernel, queue, fd, out);
 }
 
+int vna_env_backend_suits(vna_backend *a, vna_backend *b)
+{
+	return b->file.offloads & ~a->file.offloads ? -EOPNOTSUPP : 0;
+}
+
+// One device is all there is here.
+int vna_env_find(vna_u32, vna_core **)
+{
+	return -ENODEV;
+}
+
+void vna_env_put(vna_core *)
+{
+	trap("a reference that was not taken is put");
+}
+
 int vna_env_backend_same(const vna_backend *a, const vna_backend *b)
 {
 	return &a->file == &b->file;

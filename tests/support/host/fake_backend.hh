@@ -49,6 +49,8 @@ public:
 	[[nodiscard]] vna_u32 header() const { return header_; }
 	void set_header(vna_u32 bytes) { header_ = bytes; }
 
+	unsigned offloads = 0; // that are on, a bit each
+
 	// Opening and attaching.
 	int open_error = 0;
 	int attach_error = 0;
