@@ -184,7 +184,12 @@ void settings_change()
 	const std::string id = std::to_string(id_of(device));
 	const auto shown = [&] { return parsed(text({"-j", "dev", "show", id}))["dev"][id]; };
 	CHECK(text({"dev", "set", id, "rx_batch", "17", "weight-packets", "99"}).empty());
+	/* By words. */
+	CHECK(text({"dev", "set", id, "zerocopy", "auto", "busypoll", "adaptive"}).empty());
+	CHECK(shown()["zerocopy"] == 16384 && shown()["busypoll"] == "adaptive");
+	CHECK(text({"dev", "set", id, "zerocopy", "off", "busypoll", "off"}).empty());
 	const json after = shown();
+	CHECK(after["zerocopy"] == 0 && after["busypoll"] == "off");
 	CHECK(after["rx_batch"] == 17 && after["weight_packets"] == 99);
 	/* All or nothing. */
 	fails(ctl({"dev", "set", id, "rx_batch", "18", "tx_batch", "65"}), 2,
