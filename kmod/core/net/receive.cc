@@ -78,11 +78,15 @@ Gathered gather_all(Queue &q, Hand &hand)
 	while (q.next + hand.frames < q.taken && !planned.exceeded()) {
 		// By pointer below: taken is a batch's at most, and so are the frames.
 		const u32 need = q.lens.data()[q.next + hand.frames] + q.framing.header;
-		u32 n;
-		const Gathered result = gather(q, hand, need, n);
-		if (result != Gathered::enough)
-			return result;
-		const u32 at = hand.completed + hand.found;
+		u32 at = hand.completed + hand.found, n = 1;
+		// Most frames find one that is at hand and long enough.
+		if (at == q.batch.size() || q.batch[at].readable ||
+		    q.batch[at].writable_len < need) [[unlikely]] {
+			const Gathered result = gather(q, hand, need, n);
+			if (result != Gathered::enough)
+				return result;
+			at = hand.completed + hand.found; // it may have made room
+		}
 		const auto segs = n == 1 ? q.batch.segments(q.batch[at]) : q.batch.segments(at, n);
 		q.filling.data()[hand.frames] = {
 			.segs = segs.data(),
@@ -132,11 +136,11 @@ bool deliver(Queue &q, Hand &hand)
 	if (q.logs_buffers && !q.log_frames(done)) [[unlikely]]
 		return false;
 	u32 packets = 0;
-	u64 bytes = 0;
+	u64 bytes = 0, all = 0;
 	bool failed = false;
 	for (u32 i = 0; i < done && !failed; i++) {
 		const vna_rx_frame &frame = q.filling.data()[i];
-		hand.weight.add(frame.len);
+		all += frame.len;
 		// Someone else may read the backend too, or its header, where it writes that
 		// itself, may have another size than the driver's: what is not the frame
 		// that was announced is lost.
@@ -149,6 +153,7 @@ bool deliver(Queue &q, Hand &hand)
 		packets += !failed;
 		bytes += failed ? 0 : frame.len - frame.header;
 	}
+	hand.weight.add_all(done, all);
 	q.counters.add(Count::packets, packets);
 	q.counters.add(Count::bytes, bytes);
 	if (failed)
