@@ -124,8 +124,8 @@ void DeviceWorld::accessed(const host::Access &access)
 {
 	if (race_in_ && !--race_in_)
 		put(race_at_, race_value_);
-	// By the IOTLB a turn reaches what it was told of, and the log.  The index of the used ring,
-	// two bytes, is read where the ring may be written.
+	// By the IOTLB a turn reaches what it was told of, and the log.  The index of the used
+	// ring, two bytes, is read where the ring may be written.
 	if (!in_turn_ || !naive_.on || logs_)
 		return;
 	const Access wanted = access.kind == host::Access::write ? access_wo :
