@@ -113,14 +113,14 @@ Daemon::Daemon(Loop &loop, const Options &options)
 	UniqueFd metrics;
 	if (!options.metrics.empty())
 		metrics = listening(stored, SOCK_STREAM, options.metrics);
-	// Who comes while there is no vhostd waits for the next.
-	supervisor_.store("socket", socket.get());
-	if (metrics)
-		supervisor_.store("metrics", metrics.get());
 	for (StoredFd &each : stored) {
 		if (each.fd && !handed_.restore(each))
 			supervisor_.forget(each.name);
 	}
+	// Who comes while there is no vhostd waits for the next.
+	supervisor_.store("socket", socket.get());
+	if (metrics)
+		supervisor_.store("metrics", metrics.get());
 
 	hangup_ = loop.on_signal(SIGHUP, [this] { reload(); });
 	terminate_ = loop.on_signal(SIGTERM, [this] { loop_.end(0); });

@@ -188,6 +188,7 @@ TEST_F(RequestsTest, ADeviceIsBoundAndBoundBack)
 	host.backends.erase(1);
 	ask({{"op", "status"}});
 	EXPECT_TRUE(supervisor.stored.empty()) << "a closed device lets its tap go";
+	EXPECT_EQ(handed.count(), 0u);
 }
 
 TEST_F(RequestsTest, APortInUseIsNotBound)
