@@ -181,6 +181,17 @@ void queues(Text &text, const std::vector<Series> &all)
 	for (const Series &series : all)
 		text.sample("queue_stopped", series.labels,
 			    series.queue->state() == VHOST_NET_ALT_QUEUE_STATE_STOPPED);
+	// What goes up and down, of queues that have such.
+	for (const std::string_view name : {"in_flight", "pinned_pages"}) {
+		const spec::Attribute *gauge = spec::queue.find(name);
+		if (!gauge)
+			continue;
+		text.family("queue_" + std::string(name), "gauge", gauge->doc);
+		for (const Series &series : all)
+			if (series.queue->has(gauge->number))
+				text.sample("queue_" + std::string(name), series.labels,
+					    series.queue->number(gauge->number));
+	}
 }
 
 // Queues may share a worker: by thread.

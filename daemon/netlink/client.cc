@@ -354,12 +354,16 @@ bool Listener::read()
 		got = recvfrom(fd(), bytes.data(), bytes.size(), MSG_DONTWAIT,
 			       reinterpret_cast<sockaddr *>(&sender), &size);
 	while (got < 0 && errno == EINTR);
-	if (got < 0 && errno == ENOBUFS) {
+	// From here on the kernel drops all, until what it holds has been read.
+	if (got < 0 && errno == ENOBUFS)
+		return lost_ = true;
+	if (got < 0 && errno == EAGAIN) {
+		if (!lost_)
+			return false;
+		lost_ = false;
 		events_.push_back({Event::Kind::lost, {}});
 		return true;
 	}
-	if (got < 0 && errno == EAGAIN)
-		return false;
 	if (got < 0)
 		throw NetlinkError(nl_syserr2nlerr(errno), "listener");
 	if (sender.nl_pid)

@@ -54,7 +54,8 @@ private:
 };
 
 // Notifications.  It goes on when the module is unloaded and loaded again, and can be made
-// before there is one.  After `lost` and `loaded` whoever keeps a list of devices asks for all.
+// before there is one.  After `lost` and `loaded` whoever keeps a list of devices asks for all:
+// what happens from then on is told.
 class Listener {
 public:
 	// Throws NetlinkError.
@@ -76,6 +77,7 @@ private:
 	};
 	std::unique_ptr<nl_sock, Free> sock_;
 	int family_ = 0; // 0: it is not there
+	bool lost_ = false; // events, since what is being read was sent
 	std::deque<Event> events_;
 };
 

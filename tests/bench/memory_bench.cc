@@ -3,11 +3,12 @@
  * memory_bench DEVICE...: what it costs to add a region to a memory table, and to take it away
  * again, while a driver sends as fast as it can. A line for each size of the table:
  *
- *	DEVICE regions=N add=T remove=T gap=T quiet=T frames=N
+ *	DEVICE regions=N add=T remove=T gap=T quiet=T frames=N lost=N
  *
  * Microseconds: the median ioctl that adds, the median one that removes; the longest time without
  * a used buffer in the median round, of those with an ioctl and of those without. The region that
- * comes and goes holds nothing that the driver uses.
+ * comes and goes holds nothing that the driver uses. Frames that were used and did not come out of
+ * the tap are lost.
  */
 #include "driver/net_header.hh"
 #include "ktap.hh"
@@ -17,6 +18,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <fstream>
 #include <thread>
 
 using namespace vna;
@@ -47,10 +49,14 @@ public:
 	    : rig_(rig), segment_(segment), thread_([this] { run(); })
 	{
 	}
-	~Sender()
+	~Sender() { finish(); }
+
+	/* Returns when all that was sent is used. */
+	void finish()
 	{
 		stop_ = true;
-		thread_.join();
+		if (thread_.joinable())
+			thread_.join();
 	}
 
 	std::uint64_t frames() const { return frames_; }
@@ -68,9 +74,9 @@ private:
 	{
 		driver::DriverRing &ring = rig_.tx.ring();
 		auto last = Clock::now();
-		while (!stop_) {
-			while (ring.add({&segment_, 1}))
-				;
+		for (unsigned sent = 0; !stop_ || sent;) {
+			while (!stop_ && ring.add({&segment_, 1}))
+				sent++;
 			rig_.tx.publish();
 			unsigned n = 0;
 			while (ring.collect())
@@ -83,6 +89,7 @@ private:
 			if (gap > gap_)
 				gap_ = gap;
 			frames_ += n;
+			sent -= n;
 		}
 	}
 
@@ -93,6 +100,15 @@ private:
 	std::atomic<bool> stop_ = false;
 	std::thread thread_;
 };
+
+/* What has come out of the tap. */
+std::uint64_t received(const Tap &tap)
+{
+	std::ifstream file("/sys/class/net/" + tap.name() + "/statistics/rx_packets");
+	std::uint64_t count = 0;
+	CHECK(file >> count, "%s does not count", tap.name().c_str());
+	return count;
+}
 
 void settle()
 {
@@ -132,8 +148,8 @@ void measure(const std::string &device)
 
 		CHECK_ERRNO(rig.device.set_mem_table(table), 0);
 		std::vector<double> add, remove, gap, quiet;
+		const std::uint64_t before = received(wire.tap);
 		Sender sender(rig, frame);
-		const std::uint64_t before = sender.frames();
 		for (unsigned i = 0; i < rounds; ++i) {
 			sender.take_gap();
 			settle();
@@ -145,10 +161,13 @@ void measure(const std::string &device)
 			gap.push_back(sender.take_gap());
 			remove.push_back(timed(rig, table));
 		}
-		std::printf("%s regions=%u add=%.1f remove=%.1f gap=%.1f quiet=%.1f frames=%llu\n",
+		sender.finish();
+		const std::uint64_t frames = sender.frames();
+		std::printf("%s regions=%u add=%.1f remove=%.1f gap=%.1f quiet=%.1f frames=%llu "
+			    "lost=%lld\n",
 			    device.c_str(), size, median(add), median(remove), median(gap),
-			    median(quiet),
-			    static_cast<unsigned long long>(sender.frames() - before));
+			    median(quiet), static_cast<unsigned long long>(frames),
+			    static_cast<long long>(frames + before - received(wire.tap)));
 	}
 	rig.detach();
 }

@@ -2,6 +2,7 @@
 // The grammar of the command line, and what is refused in it.
 #include "command_line.hh"
 
+#include <cstdlib>
 #include <sstream>
 
 #include <gtest/gtest.h>
@@ -180,4 +181,9 @@ TEST(Qemu, AnAddressIsAPortsAndAMachines)
 	EXPECT_NE(guest_mac("web1", "a"), guest_mac("web1", "b"));
 	EXPECT_TRUE(guest_mac("web1", "a").starts_with("52:54:00:"));
 	EXPECT_EQ(guest_mac("web1", "a").size(), 17u);
+}
+
+TEST(Completion, KnowsWhatMayFollow)
+{
+	EXPECT_EQ(std::system(GOLDEN_FOLDER "/../completion.sh"), 0);
 }

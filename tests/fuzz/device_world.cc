@@ -34,6 +34,7 @@ constexpr u32 commands[] = {
 	VNA_VHOST_SET_FEATURES_ARRAY,
 	VNA_IOW(0x13, vna_vhost_vring_state), // VHOST_SET_VRING_ENDIAN, which no kernel of ours has
 	VNA_IOW(0x14, vna_vhost_vring_state), // VHOST_GET_VRING_ENDIAN
+	VNA_GET_ID, VNA_BIND, VNA_UNBIND,
 };
 
 constexpr u64 bit(unsigned n)
@@ -124,8 +125,8 @@ void DeviceWorld::accessed(const host::Access &access)
 {
 	if (race_in_ && !--race_in_)
 		put(race_at_, race_value_);
-	// By the IOTLB a turn reaches what it was told of, and the log.  The index of the used ring,
-	// two bytes, is read where the ring may be written.
+	// By the IOTLB a turn reaches what it was told of, and the log.  The index of the used
+	// ring, two bytes, is read where the ring may be written.
 	if (!in_turn_ || !naive_.on || logs_)
 		return;
 	const Access wanted = access.kind == host::Access::write ? access_wo :
@@ -540,6 +541,14 @@ void DeviceWorld::command()
 		} array{in_.number(), {any_features(), in_.byte() < 0xc0 ? 0 : in_.number()}};
 		array.words[3] = in_.byte() < 0xf0 ? 0 : in_.number();
 		ioctl(number, array);
+		break;
+	}
+	case VNA_BIND:
+	case VNA_UNBIND: {
+		vna_vhost_net_alt_bind bind{0, any_fd(side), 0, 0};
+		if (in_.byte() >= 0xe0)
+			bind = {in_.byte(), bind.fd, in_.byte(), in_.byte()};
+		ioctl(number, bind);
 		break;
 	}
 	case VNA_VHOST_SET_FORK_FROM_OWNER:

@@ -21,7 +21,8 @@ constexpr u64 page = 4096;
 class IotlbWorld
 {
 public:
-	explicit IotlbWorld(Input &in) : in_(in), allowed_(kernel_.memory, &features_, sizeof features_)
+	explicit IotlbWorld(Input &in)
+	    : in_(in), allowed_(kernel_.memory, &features_, sizeof features_)
 	{
 		negotiate(true);
 	}
@@ -168,7 +169,8 @@ private:
 		negotiate(true);
 		std::vector<NaiveIotlb::Entry> all;
 		for (u64 i = 0; i < Iotlb::capacity; i++) {
-			all.push_back({i * step, i * step + (page - 1), user + i * page, access_rw});
+			all.push_back(
+				{i * step, i * step + (page - 1), user + i * page, access_rw});
 			const auto bytes = update(all.back());
 			if (kernel_.write_message(bytes.data(), bytes.size()))
 				trap("one of many updates is refused");
@@ -189,7 +191,8 @@ private:
 			const auto &e = entries[i];
 			const Iotlb::Entry *found = iotlb()->find(e.start);
 			if (!found || found != iotlb()->find(e.last) || found->start != e.start ||
-			    found->last != e.last || found->user != e.user || found->access != e.access)
+			    found->last != e.last || found->user != e.user ||
+			    found->access != e.access)
 				trap("the entry at %#llx is not there, or another", e.start);
 		}
 	}
@@ -208,16 +211,19 @@ private:
 			len = ~at + 1;
 
 		u64 user = 0;
-		const u64 run = how & 2 ? translator.run_to_read(at, len, user) :
-					  translator.run(at, len, user);
+		const u64 run = how & 2 ? translator.run_to_read(at, len, user)
+					: translator.run(at, len, user);
 		const auto *e = naive_.find(at);
 		if (!e || !e->allows(access)) {
 			if (run)
 				trap("%#llx is in nothing that allows it", at);
-			const auto why = e ? Translator::Failure::denied : Translator::Failure::missing;
+			const auto why =
+				e ? Translator::Failure::denied : Translator::Failure::missing;
 			if (translator.why() != why)
-				trap("%#llx: the reason is %d", at, static_cast<int>(translator.why()));
-			if (!e && (translator.miss().at != at || translator.miss().access != access))
+				trap("%#llx: the reason is %d", at,
+				     static_cast<int>(translator.why()));
+			if (!e &&
+			    (translator.miss().at != at || translator.miss().access != access))
 				trap("%#llx is missing, not %#llx", at, translator.miss().at);
 			return;
 		}

@@ -6,12 +6,13 @@
 #include "ktap.hh"
 #include "support/command.hh"
 #include "support/counters.hh"
+#include "support/genl.hh"
 #include "support/live.hh"
 #include "support/netdev.hh"
 
-#include <fstream>
+#include <algorithm>
+#include <csignal>
 #include <linux/vhost_net_alt.h>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -148,7 +149,7 @@ void a_screen_has_rates()
 {
 	Live live(device_path);
 	const std::string handle = std::to_string(id_of(live.rig.device)) + "/1";
-	Command top(vhostctl({"top", "-n", "2", "-d", "0.5", "vna0"}));
+	Command top(vhostctl({"top", "-n", "2", "vna0"}));
 	while (!top.ended())
 		live.pass(5);
 	const Ran ran = top.finish();
@@ -159,6 +160,7 @@ void a_screen_has_rates()
 	CHECK(ran.out.find("QUEUE     TYPE IFNAME          STATE     PACKETS/s     Mbit/s") !=
 	      std::string::npos);
 	unsigned lines = 0;
+	double most = 0;
 	for (std::size_t at = 0; (at = ran.out.find('\n' + handle, at)) != std::string::npos; at++) {
 		char type[8], name[16], state[16];
 		double packets = 0, bits = 0, batch = 0;
@@ -166,9 +168,11 @@ void a_screen_has_rates()
 				  state, &packets, &bits, &batch) == 6);
 		CHECK(!std::strcmp(type, "tx") && !std::strcmp(name, "vna0") &&
 		      !std::strcmp(state, "running"));
-		CHECK(packets > 0 && bits > 0 && batch >= 1);
+		CHECK(bits >= 0 && batch >= 0);
+		most = std::max(most, packets);
 		lines++;
 	}
+	CHECK(most > 0);
 	CHECK_EQUAL(lines, 2);
 }
 
@@ -180,7 +184,12 @@ void settings_change()
 	const std::string id = std::to_string(id_of(device));
 	const auto shown = [&] { return parsed(text({"-j", "dev", "show", id}))["dev"][id]; };
 	CHECK(text({"dev", "set", id, "rx_batch", "17", "weight-packets", "99"}).empty());
+	/* By words. */
+	CHECK(text({"dev", "set", id, "zerocopy", "auto", "busypoll", "adaptive"}).empty());
+	CHECK(shown()["zerocopy"] == 16384 && shown()["busypoll"] == "adaptive");
+	CHECK(text({"dev", "set", id, "zerocopy", "off", "busypoll", "off"}).empty());
 	const json after = shown();
+	CHECK(after["zerocopy"] == 0 && after["busypoll"] == "off");
 	CHECK(after["rx_batch"] == 17 && after["weight_packets"] == 99);
 	/* All or nothing. */
 	fails(ctl({"dev", "set", id, "rx_batch", "18", "tx_batch", "65"}), 2,
@@ -240,9 +249,36 @@ public:
 		}
 	}
 
+	void kill(int signal) const { command_.kill(signal); }
+
 private:
 	Command command_;
 };
+
+void who_is_too_slow_is_told_so()
+{
+	Genl genl(VHOST_NET_ALT_FAMILY_NAME);
+	const VhostDevice device(device_path);
+	const std::uint32_t id = id_of(device);
+	const auto set = [&](std::uint32_t batch) {
+		CHECK_ERRNO(genl.request(VHOST_NET_ALT_CMD_DEV_SET,
+					 Attributes()
+						 .u32(VHOST_NET_ALT_A_DEV_ID, id)
+						 .u32(VHOST_NET_ALT_A_DEV_RX_BATCH, batch))
+				    .error,
+			    0);
+	};
+	Monitor monitor;
+	monitor.kill(SIGSTOP);
+	for (std::uint32_t i = 0; i < 5000; i++)
+		set(1 + i % 2);
+	monitor.kill(SIGCONT);
+	CHECK(monitor.next("lost").size() == 2);
+	/* It goes on with what comes then. */
+	set(9);
+	while (monitor.next("dev_change")["dev"][std::to_string(id)]["rx_batch"] != 9)
+		;
+}
 
 void events_are_told()
 {
@@ -343,6 +379,7 @@ int main(int argc, char **argv)
 	add("settings change, for who may", settings_change);
 	add("what is not there, or no command, is refused in words", what_is_not_there_is_refused);
 	add("devices that come, change, break a rule and go are told of", events_are_told);
+	add("a monitor that is too slow is told so", who_is_too_slow_is_told_so);
 	add("a doctor finds what is wrong", a_doctor_finds_what_is_wrong);
 	add("the module may go and come", the_module_may_go_and_come);
 	return suite.run();

@@ -70,6 +70,7 @@ for spec; do
 	index=$((index + 1))
 done
 table "$@" > "$work/table"
+! command -v vhostctl > /dev/null || vhostctl -s queue show > "$work/queues" || die "vhostctl"
 
 say "the guest powers off"
 stop_guest || die "the guest did not power off"
@@ -78,4 +79,8 @@ echo "kernel log: $bad warnings"
 
 say "what passed through $device (rx: to the guest; m e i: mrg_rxbuf, event_idx, indirect_desc)"
 cat "$work/table"
+if [ -e "$work/queues" ]; then
+	say "vhostctl -s queue show, before the guest powered off"
+	cat "$work/queues"
+fi
 [ "$bad" -eq 0 ]

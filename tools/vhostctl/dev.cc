@@ -40,6 +40,16 @@ void show_devices(const Context &context)
 	context.show({{"dev", all}});
 }
 
+// What people say for numbers, as ports' files have it (vhostd(8)).
+constexpr struct {
+	std::string_view setting, word;
+	std::uint64_t value;
+} words[] = {
+	{"zerocopy", "off", 0},
+	{"zerocopy", "on", 1},
+	{"zerocopy", "auto", 16384},
+};
+
 Setting setting(const std::string &name, const std::string &value)
 {
 	const spec::Attribute *attribute = nullptr;
@@ -51,6 +61,9 @@ Setting setting(const std::string &name, const std::string &value)
 	for (const spec::Entry &entry : attribute->entries)
 		if (entry.name == value)
 			return {attribute, entry.value};
+	for (const auto &word : words)
+		if (word.setting == attribute->name && word.word == value)
+			return {attribute, word.value};
 	std::uint64_t number = 0;
 	const char *end = value.data() + value.size();
 	const auto [rest, error] = std::from_chars(value.data(), end, number);
@@ -61,6 +74,9 @@ Setting setting(const std::string &name, const std::string &value)
 		std::string names;
 		for (const spec::Entry &entry : attribute->entries)
 			names += ", " + std::string(entry.name);
+		for (const auto &word : words)
+			if (word.setting == attribute->name)
+				names += ", " + std::string(word.word);
 		throw UsageError("Invalid value \"" + value + "\" of " + std::string(attribute->name) +
 				 ": expected a number" + names + ".");
 	}

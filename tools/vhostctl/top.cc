@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "commands.hh"
@@ -91,7 +92,15 @@ std::optional<Rates> rates(const Queue &queue, const Sample &before, const Sampl
 		     same ? static_cast<double>(cpu(queue) - cpu(*old)) / seconds / 1e7 : 0};
 }
 
-void print(std::ostream &out, const Sample &before, const Sample &after)
+// How many queues a terminal has lines for.
+std::size_t lines_of(int terminal)
+{
+	winsize size{};
+	const bool known = ioctl(terminal, TIOCGWINSZ, &size) == 0 && size.ws_row > 3;
+	return known ? size.ws_row - 3u : SIZE_MAX;
+}
+
+void print(std::ostream &out, const Sample &before, const Sample &after, std::size_t most)
 {
 	char line[160];
 	std::snprintf(line, sizeof line, "%-9s %-4s %-15s %-7s %11s %10s %6s %9s %9s %8s %5s\n",
@@ -99,6 +108,10 @@ void print(std::ostream &out, const Sample &before, const Sample &after)
 		      "CALLS/s", "DROPS/s", "CPU%");
 	out << to_string(after.at) << "  " << after.queues.size() << " queues\n" << line;
 	for (const Queue &queue : after.queues) {
+		if (!most--) {
+			out << "...\n";
+			return;
+		}
 		const std::optional<Rates> r = rates(queue, before, after);
 		std::snprintf(line, sizeof line, "%-9s %-4s %-15s %-7s", handle(queue).c_str(),
 			      queue.name(VHOST_NET_ALT_A_QUEUE_TYPE).c_str(),
@@ -160,7 +173,7 @@ void top(const Context &context)
 		if (line.json)
 			context.print(json(before, after));
 		else
-			print(context.out, before, after);
+			print(context.out, before, after, screen ? lines_of(STDOUT_FILENO) : SIZE_MAX);
 		context.out.flush();
 		before = std::move(after);
 	}
