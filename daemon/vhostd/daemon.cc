@@ -152,7 +152,7 @@ Daemon::Daemon(Loop &loop, const Options &options)
 				throw;
 			}
 		});
-	tell_status("READY=1");
+	tell_status(true);
 }
 
 void Daemon::reload()
@@ -166,7 +166,7 @@ void Daemon::reload()
 	} catch (const std::runtime_error &error) {
 		spdlog::error("reload: {}", error.what());
 	}
-	tell_status("READY=1");
+	tell_status(true);
 }
 
 // Has the machine be as declared.  What goes wrong is tried again.
@@ -178,7 +178,7 @@ void Daemon::keep()
 	} catch (const std::runtime_error &error) {
 		spdlog::error("{}", error.what());
 	}
-	tell_status("");
+	tell_status(false);
 }
 
 void Daemon::keep_soon()
@@ -218,13 +218,18 @@ void Daemon::told_by_module()
 	}
 }
 
-void Daemon::tell_status(const std::string &first)
+void Daemon::tell_status(bool ready)
 {
-	std::size_t ready = 0;
+	std::size_t count = 0;
 	for (const auto &[name, kept] : ports_.all())
-		ready += kept.state == PortState::ready;
-	supervisor_.tell(first + "\nSTATUS=" + std::to_string(ready) + " of " +
-			 std::to_string(ports_.all().size()) + " ports ready");
+		count += kept.state == PortState::ready;
+	const std::string status = "STATUS=" + std::to_string(count) + " of " +
+				   std::to_string(ports_.all().size()) + " ports ready";
+	if (ready)
+		supervisor_.tell("READY=1\n" + status);
+	else if (status != status_)
+		supervisor_.tell(status);
+	status_ = status;
 }
 
 std::string Daemon::metrics()

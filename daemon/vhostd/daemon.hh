@@ -37,7 +37,7 @@ private:
 	void keep();
 	void keep_soon();
 	void told_by_module();
-	void tell_status(const std::string &first);
+	void tell_status(bool ready);
 	[[nodiscard]] std::string metrics();
 
 	Loop &loop_;
@@ -52,6 +52,7 @@ private:
 	std::optional<Clients> clients_;
 	std::optional<MetricsServer> metrics_;
 	Source hangup_, terminate_, interrupt_, on_module_, on_links_, soon_, regularly_;
+	std::string status_; // as last told
 	bool soon_is_set_ = false, restless_ = false;
 };
 

@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <fstream>
 #include <grp.h>
+#include <map>
 #include <linux/capability.h>
 #include <linux/if_tun.h>
 #include <memory>
@@ -87,10 +88,90 @@ void until(const char *what, const std::function<bool()> &is_so)
 	}
 }
 
+/* What a service manager does for a daemon: hears that it is ready, and stores descriptors. */
+class Manager
+{
+public:
+	static constexpr const char *path = "/run/notify";
+
+	Manager() : socket_(socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0))
+	{
+		sockaddr_un address{};
+		address.sun_family = AF_UNIX;
+		std::strcpy(address.sun_path, path);
+		CHECK(bind(socket_.get(), reinterpret_cast<const sockaddr *>(&address),
+			   sizeof address) == 0);
+		CHECK(chmod(path, 0777) == 0);
+	}
+	~Manager() { unlink(path); }
+
+	bool has(const std::string &name)
+	{
+		hear();
+		return stored_.contains(name);
+	}
+	bool ready()
+	{
+		hear();
+		return std::exchange(ready_, false);
+	}
+	/* In the child that becomes the daemon: sd_listen_fds(3). */
+	void hand_over() const
+	{
+		setenv("NOTIFY_SOCKET", path, 1);
+		setenv("LISTEN_PID", std::to_string(getpid()).c_str(), 1);
+		setenv("LISTEN_FDS", std::to_string(stored_.size()).c_str(), 1);
+		std::string names;
+		std::vector<int> fds;
+		for (const auto &[name, fd] : stored_) {
+			names += (names.empty() ? "" : ":") + name;
+			fds.push_back(fcntl(fd.get(), F_DUPFD_CLOEXEC, 500));
+		}
+		setenv("LISTEN_FDNAMES", names.c_str(), 1);
+		for (std::size_t i = 0; i < fds.size(); ++i)
+			dup2(fds[i], static_cast<int>(3 + i));
+	}
+
+private:
+	void hear()
+	{
+		for (;;) {
+			char text[512] = {};
+			alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+			iovec piece{text, sizeof text - 1};
+			msghdr message{};
+			message.msg_iov = &piece;
+			message.msg_iovlen = 1;
+			message.msg_control = control;
+			message.msg_controllen = sizeof control;
+			if (recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC) < 0)
+				return;
+			const std::string said = std::string("\n") + text;
+			ready_ |= said.find("\nREADY=1") != said.npos;
+			const auto at = said.find("\nFDNAME=");
+			if (at == said.npos)
+				continue;
+			const auto begin = at + std::strlen("\nFDNAME=");
+			const std::string name = said.substr(begin, said.find('\n', begin) - begin);
+			if (said.find("\nFDSTOREREMOVE=1") != said.npos)
+				stored_.erase(name);
+			int fd = -1;
+			if (const cmsghdr *header = CMSG_FIRSTHDR(&message))
+				std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+			if (fd >= 0 && said.find("\nFDSTORE=1") != said.npos)
+				stored_[name] = UniqueFd(fd);
+		}
+	}
+
+	UniqueFd socket_;
+	std::map<std::string, UniqueFd> stored_;
+	bool ready_ = false;
+};
+
 class Daemon
 {
 public:
-	Daemon()
+	explicit Daemon(const Manager *manager = nullptr)
 	{
 		pid_ = fork();
 		CHECK(pid_ >= 0);
@@ -98,6 +179,8 @@ public:
 			const int log = open(log_path, O_WRONLY | O_CREAT | O_APPEND, 0644);
 			dup2(log, STDERR_FILENO);
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			if (manager)
+				manager->hand_over();
 			become_daemon();
 			execl("/bin/vhostd", "vhostd", "--verbose", "--device", device_path.c_str(),
 			      "--metrics", metrics_path.c_str(), nullptr);
@@ -465,6 +548,35 @@ void it_dies_and_comes_back_under_traffic()
 	CHECK_EQUAL(index_of("web1"), ifindex);
 }
 
+/* Also a queue whose only other holder is the client; and clients need not know. */
+void a_manager_keeps_what_it_knew()
+{
+	daemon_.reset();
+	auto managed = std::make_unique<Manager>();
+	Manager &manager = *managed;
+	daemon_ = std::make_unique<Daemon>(&manager);
+	CHECK(manager.ready());
+	std::string stored;
+	{
+		Guest guest(open_port(user1, "web1"));
+		const PacketSocket other("web8", test_ethertype);
+		stored = "tap." + std::to_string(guest.device()) + ".web1";
+		CHECK(manager.has(stored));
+		connect().bind("web8", {guest.device()});
+		guest.pass(other);
+		CHECK_EQUAL(daemon_->end(SIGKILL), -SIGKILL);
+		DaemonClient early = connect();
+		daemon_ = std::make_unique<Daemon>(&manager);
+		CHECK(early.status()["ok"] == true);
+		connect().bind("web1", {guest.device()});
+		guest.pass();
+	}
+	until("what it no longer needs is let go", [&] { return !manager.has(stored); });
+	daemon_.reset();
+	managed.reset(); /* and with it the socket, where nobody answers any more */
+	daemon_ = std::make_unique<Daemon>();
+}
+
 /* What is sent to the metrics' socket, and what comes back until it closes. */
 std::string http(const std::string &request)
 {
@@ -535,6 +647,8 @@ void a_second_one_does_not_begin()
 void set_up_machine()
 {
 	std::ofstream("/proc/sys/net/ipv6/conf/default/disable_ipv6") << "1\n";
+	/* As systemd has it: a manager that reads now and then only does not stop who tells. */
+	std::ofstream("/proc/sys/net/unix/max_dgram_qlen") << "512\n";
 	umask(022);
 	fs::create_directories(folder);
 	fs::create_directories(run);
@@ -586,6 +700,8 @@ int main(int argc, char **argv)
 	    [] { a_device_is_bound_to_another_port_and_back(0); });
 	add("SIGKILL and SIGTERM under traffic: no frame is lost, and what serves is known again",
 		  it_dies_and_comes_back_under_traffic);
+	add("what a service manager stored: a device is bound back, and clients wait, over SIGKILL",
+	    a_manager_keeps_what_it_knew);
 	add("metrics: what was sent, to the packet", metrics_are_served);
 	add("the module is unloaded and loaded beneath it", the_module_goes_and_comes);
 	add("a second vhostd does not begin", a_second_one_does_not_begin);
