@@ -52,7 +52,8 @@ Message DaemonClient::ask(const json &request)
 	if (!reply)
 		throw ChannelError("vhostd has closed the connection");
 	if (!get<bool>(reply->body, "ok"))
-		throw Refused(get<int>(reply->body, "errno"), get<std::string>(reply->body, "error"));
+		throw Refused(get<int>(reply->body, "errno"),
+			      get<std::string>(reply->body, "error"));
 	return std::move(*reply);
 }
 
@@ -79,8 +80,8 @@ std::vector<json> DaemonClient::ports()
 
 json DaemonClient::port(const std::string &name)
 {
-	const auto ports = get<std::vector<json>>(
-		ask({{"op", "port-show"}, {"port", name}}).body, "ports");
+	const auto ports =
+		get<std::vector<json>>(ask({{"op", "port-show"}, {"port", name}}).body, "ports");
 	if (ports.size() != 1)
 		throw ChannelError("vhostd shows another number of ports than one");
 	return ports[0];
@@ -115,7 +116,8 @@ std::uint32_t DaemonClient::bind(const std::string &name, const std::vector<std:
 
 json DaemonClient::add(const std::string &name, const json &config)
 {
-	return get<json>(ask({{"op", "port-add"}, {"port", name}, {"config", config}}).body, "port");
+	return get<json>(ask({{"op", "port-add"}, {"port", name}, {"config", config}}).body,
+			 "port");
 }
 
 void DaemonClient::remove(const std::string &name, bool force)

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -12,21 +11,12 @@
 
 #include "base/unique_fd.hh"
 #include "ipc/channel.hh"
+#include "ipc/refused.hh"
 #include "port/port.hh"
 
 namespace vhostd {
 
 inline constexpr const char *default_socket = "/run/vhost-net-alt/vhostd.sock";
-
-// What vhostd refused: error() is an errno, what() the reason in its own words.
-class Refused : public std::runtime_error {
-public:
-	Refused(int error, const std::string &reason) : std::runtime_error(reason), error_(error) {}
-	[[nodiscard]] int error() const { return error_; }
-
-private:
-	int error_;
-};
 
 // A port as it was handed over, with all that a driver or a VMM needs.
 struct OpenPort {
@@ -35,7 +25,7 @@ struct OpenPort {
 	std::vector<std::uint32_t> devices; // their ids, in the order of device_fds
 	std::vector<UniqueFd> device_fds;
 	std::vector<UniqueFd> tap_fds; // as many
-	unsigned header = 0; // bytes of the virtio-net header
+	unsigned header = 0;	       // bytes of the virtio-net header
 	Offloads offloads;
 	std::optional<std::uint32_t> mtu;
 	std::optional<Mac> host_mac;
@@ -43,11 +33,12 @@ struct OpenPort {
 
 // Every call is one request and waits for its reply.  All throw Refused;
 // ChannelError for a reply that makes no sense, or none; std::system_error.
-class DaemonClient {
+class DaemonClient
+{
 public:
 	// Connects.  Throws std::system_error: ENOENT or ECONNREFUSED if no daemon is there.
 	explicit DaemonClient(const std::string &socket = default_socket)
-		: channel_(Channel::connect(socket))
+	    : channel_(Channel::connect(socket))
 	{
 	}
 	explicit DaemonClient(Channel channel) : channel_(std::move(channel)) {}

@@ -6,17 +6,30 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "port/port.hh"
 
+struct nl_msg;
 struct nl_sock;
 
 namespace vhostd {
+
+// What is special about a tun device (tun_fill_info()).
+struct Tun {
+	bool tap = false; // not IP without Ethernet
+	bool header = false; // virtio-net's (IFF_VNET_HDR), and no other (IFF_NO_PI)
+	bool persistent = false;
+	bool several_queues = false; // IFF_MULTI_QUEUE
+	unsigned queues = 0; // that are open, enabled or not; of one without several, by its carrier
+};
 
 struct Link {
 	unsigned index = 0;
 	std::string name;
 	std::string kind; // "tun", "bridge", … ; empty for hardware
+	std::string alias; // a text of the administrator's, or of ours
+	std::optional<Tun> tun;
 	std::uint32_t mtu = 0;
 	std::optional<Mac> mac;
 	unsigned master = 0; // index of the bridge it belongs to; 0: none
@@ -29,13 +42,18 @@ struct LinkChange {
 	std::optional<Mac> mac;
 	std::optional<unsigned> master; // 0: out of its bridge
 	std::optional<bool> up;
+	std::optional<std::string> alias;
 
-	[[nodiscard]] bool empty() const { return !mtu && !mac && !master && !up; }
+	[[nodiscard]] bool empty() const { return !mtu && !mac && !master && !up && !alias; }
 };
 
+// By its alias a tap is known as vhostd's, to a vhostd that is started later, too.
+[[nodiscard]] std::string alias_of(const std::string &port);
+// The name of the port whose tap @link was made for; nothing if it is none of ours.
+[[nodiscard]] std::optional<std::string> made_for(const Link &link);
+
 // What @link lacks of what @port asks for; @bridge is the port's, if it is there.
-[[nodiscard]] LinkChange missing(const Port &port, const Link &link,
-				 const std::optional<Link> &bridge);
+[[nodiscard]] LinkChange missing(const Port &port, const Link &link, const Link *bridge);
 
 class Links {
 public:
@@ -43,11 +61,15 @@ public:
 	Links();
 
 	[[nodiscard]] std::optional<Link> find(const std::string &name);
+	[[nodiscard]] std::vector<Link> all();
 	void change(const Link &link, const LinkChange &change);
 	// Deletes a link (a tap whose owner is gone).
 	void remove(const Link &link);
 
 private:
+	// What the kernel answers to @request.
+	[[nodiscard]] std::vector<Link> ask(nl_msg *request);
+
 	struct Free {
 		void operator()(nl_sock *sock) const;
 	};

@@ -7,21 +7,13 @@
 
 #include <fcntl.h>
 #include <linux/if.h>
-#include <linux/if_tun.h>
 #include <sys/ioctl.h>
 
-// Of later kernel headers than a build host may have.
-#ifndef TUN_F_USO4
-#define TUN_F_USO4 0x20
-#define TUN_F_USO6 0x40
-#endif
+#include "net/tun_flags.hh"
 
 namespace vhostd {
 
 namespace {
-
-// struct virtio_net_hdr_mrg_rxbuf, whose header is none of C++.
-constexpr int header_bytes = 12;
 
 [[noreturn]] void fail(const std::string &what)
 {
@@ -43,14 +35,15 @@ UniqueFd attach(const std::string &tap, bool several_queues)
 	return fd;
 }
 
-void set_offloads(int fd, const Port &port)
+void set_offloads(int fd, const Port &port, unsigned allowed)
 {
 	unsigned flags = 0;
 	if (port.offloads.checksum)
 		flags |= TUN_F_CSUM;
 	if (port.offloads.tso)
 		flags |= TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
-	const unsigned uso = port.offloads.uso ? TUN_F_USO4 | TUN_F_USO6 : 0;
+	flags &= allowed;
+	const unsigned uso = (port.offloads.uso ? TUN_F_USO4 | TUN_F_USO6 : 0) & allowed;
 	if (ioctl(fd, TUNSETOFFLOAD, flags | uso) == 0)
 		return;
 	// Before 6.2 there is no USO: the tap does without.
@@ -67,22 +60,15 @@ void make_tap(const Port &port)
 		fail(port.tap + ": TUNSETPERSIST");
 }
 
-void unmake_tap(const std::string &tap, bool several_queues)
-{
-	const UniqueFd fd = attach(tap, several_queues);
-	if (ioctl(fd.get(), TUNSETPERSIST, 0) < 0)
-		fail(tap + ": TUNSETPERSIST");
-}
-
-std::vector<UniqueFd> open_tap(const Port &port)
+std::vector<UniqueFd> open_tap(const Port &port, unsigned count, const Framing &framing)
 {
 	std::vector<UniqueFd> queues;
-	for (unsigned i = 0; i < port.queues; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		queues.push_back(attach(port.tap, port.queues > 1));
-		if (ioctl(queues.back().get(), TUNSETVNETHDRSZ, &header_bytes) < 0)
+		if (ioctl(queues.back().get(), TUNSETVNETHDRSZ, &framing.header) < 0)
 			fail(port.tap + ": TUNSETVNETHDRSZ");
 	}
-	set_offloads(queues.front().get(), port);
+	set_offloads(queues.front().get(), port, framing.offloads);
 	// What was made just now by attach() is to stay as well.
 	if (ioctl(queues.front().get(), TUNSETPERSIST, 1) < 0)
 		fail(port.tap + ": TUNSETPERSIST");

@@ -16,12 +16,19 @@ namespace vhostd {
 // with other flags, or is no tap.
 void make_tap(const Port &port);
 
-// Has @tap go when its last queue is closed, and so at once if there is none.
-void unmake_tap(const std::string &tap, bool several_queues);
+// How a tap's frames are to be, which is the same for all of its queues.
+struct Framing {
+	// Of the virtio-net header.  A VMM chooses anew when its guest has chosen features;
+	// until then it is struct virtio_net_hdr_mrg_rxbuf.
+	int header = 12;
+	unsigned offloads = ~0u; // no more than these (TUN_F_*), whatever the port says
 
-// Attaches @port.queues queues to its tap, with the virtio-net header of 12 bytes and
-// the port's offloads.  Throws std::system_error: EBUSY or E2BIG if queues are in use.
-// A tap that is missing is made.
-[[nodiscard]] std::vector<UniqueFd> open_tap(const Port &port);
+	bool operator==(const Framing &) const = default;
+};
+
+// Attaches @count queues to @port's tap.  Throws std::system_error: EBUSY or E2BIG if queues
+// are in use.  A tap that is missing is made.
+[[nodiscard]] std::vector<UniqueFd> open_tap(const Port &port, unsigned count,
+					     const Framing &framing = {});
 
 } // namespace vhostd

@@ -2,12 +2,19 @@
 #include "port/config.hh"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
 #include <fstream>
 #include <limits>
 #include <map>
 #include <sstream>
+#include <system_error>
 
+#include <fcntl.h>
 #include <toml++/toml.h>
+#include <unistd.h>
+
+#include "base/unique_fd.hh"
 
 namespace vhostd {
 
@@ -21,6 +28,8 @@ constexpr std::uintmax_t max_file_bytes = 64 * 1024;
 [[noreturn]] void fail(const fs::path &file, const toml::source_region &where,
 		       const std::string &what)
 {
+	if (!where.begin) // no text was read
+		throw ConfigError(file.string() + ": " + what);
 	throw ConfigError(file.string() + ":" + std::to_string(where.begin.line) + ":" +
 			  std::to_string(where.begin.column) + ": " + what);
 }
@@ -160,19 +169,10 @@ std::string read(const fs::path &file)
 	return text.str();
 }
 
-} // namespace
-
-Port parse_port(std::string_view text, const fs::path &file)
+Port read_port(const toml::table &table, const fs::path &file, const std::string &name)
 {
-	toml::table table;
-	try {
-		table = toml::parse(text, file.string());
-	} catch (const toml::parse_error &error) {
-		fail(file, error.source(), std::string(error.description()));
-	}
-
 	Port port;
-	port.name = file.stem().string();
+	port.name = name;
 	if (!port_name_ok(port.name))
 		throw ConfigError(file.string() + ": a port's name has 1 to 15 letters, as an "
 						  "interface's");
@@ -201,41 +201,102 @@ Port parse_port(std::string_view text, const fs::path &file)
 	return port;
 }
 
-std::string to_toml(const Port &port)
+// TOML has no null, and ports have no dates, tables or fractions.
+void put(toml::table &table, const std::string &key, const nlohmann::json &value)
+{
+	if (value.is_string())
+		table.insert(key, value.get<std::string>());
+	else if (value.is_boolean())
+		table.insert(key, value.get<bool>());
+	else if (value.is_number_unsigned() &&
+		 value.get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max())
+		table.insert(key, std::numeric_limits<std::int64_t>::max()); // too large as well
+	else if (value.is_number_integer())
+		table.insert(key, value.get<std::int64_t>());
+	else
+		table.insert(key, toml::table()); // of a kind that no key has
+}
+
+toml::table to_table(const nlohmann::json &settings)
 {
 	toml::table table;
-	table.insert("owner", port.owner);
-	table.insert("tap", port.tap);
-	if (port.bridge)
-		table.insert("bridge", *port.bridge);
-	if (port.mtu)
-		table.insert("mtu", static_cast<std::int64_t>(*port.mtu));
-	if (port.mac)
-		table.insert("mac", to_string(*port.mac));
-	table.insert("queues", static_cast<std::int64_t>(port.queues));
-	toml::array offloads;
-	if (port.offloads.checksum)
-		offloads.push_back("checksum");
-	if (port.offloads.tso)
-		offloads.push_back("tso");
-	if (port.offloads.uso)
-		offloads.push_back("uso");
-	table.insert("offloads", offloads);
-	if (port.zerocopy)
-		table.insert("zerocopy", *port.zerocopy == ZeroCopy::off ? "off" :
-					 *port.zerocopy == ZeroCopy::on	 ? "on" :
-									   "auto");
-	if (port.polling) {
-		if (port.polling->adaptive)
-			table.insert("polling", "adaptive");
-		else if (port.polling->microseconds)
-			table.insert("polling",
-				     static_cast<std::int64_t>(port.polling->microseconds));
-		else
-			table.insert("polling", "off");
+	for (const auto &[key, value] : settings.items()) {
+		if (!value.is_array()) {
+			put(table, key, value);
+			continue;
+		}
+		toml::array list;
+		for (const auto &each : value)
+			list.push_back(each.is_string() ? each.get<std::string>() : std::string());
+		table.insert(key, list);
 	}
+	return table;
+}
+
+const char *to_text(ZeroCopy zerocopy)
+{
+	return zerocopy == ZeroCopy::off ? "off" : zerocopy == ZeroCopy::on ? "on" : "auto";
+}
+
+} // namespace
+
+Port parse_port(std::string_view text, const fs::path &file)
+{
+	toml::table table;
+	try {
+		table = toml::parse(text, file.string());
+	} catch (const toml::parse_error &error) {
+		fail(file, error.source(), std::string(error.description()));
+	}
+	return read_port(table, file, file.stem().string());
+}
+
+Port port_from_json(const nlohmann::json &settings, const std::string &name)
+{
+	if (!settings.is_object())
+		throw ConfigError(name + ": expected an object with the port's settings");
+	return read_port(to_table(settings), name, name);
+}
+
+std::vector<std::string> names(const Offloads &offloads)
+{
+	std::vector<std::string> names;
+	if (offloads.checksum)
+		names.emplace_back("checksum");
+	if (offloads.tso)
+		names.emplace_back("tso");
+	if (offloads.uso)
+		names.emplace_back("uso");
+	return names;
+}
+
+nlohmann::json to_json(const Port &port)
+{
+	nlohmann::json json = {{"owner", port.owner},
+			       {"tap", port.tap},
+			       {"queues", port.queues},
+			       {"offloads", names(port.offloads)}};
+	if (port.bridge)
+		json["bridge"] = *port.bridge;
+	if (port.mtu)
+		json["mtu"] = *port.mtu;
+	if (port.mac)
+		json["mac"] = to_string(*port.mac);
+	if (port.zerocopy)
+		json["zerocopy"] = to_text(*port.zerocopy);
+	if (port.polling && port.polling->adaptive)
+		json["polling"] = "adaptive";
+	else if (port.polling && port.polling->microseconds)
+		json["polling"] = port.polling->microseconds;
+	else if (port.polling)
+		json["polling"] = "off";
+	return json;
+}
+
+std::string to_toml(const Port &port)
+{
 	std::ostringstream text;
-	text << table << '\n';
+	text << to_table(to_json(port)) << '\n';
 	return text.str();
 }
 
@@ -255,6 +316,7 @@ Ports load_ports(const fs::path &folder)
 			const Port port = parse_port(read(file), file);
 			by_tap[port.tap].emplace_back(file, port);
 		} catch (const ConfigError &error) {
+			found.refused.push_back(file.stem().string());
 			found.errors.push_back(error.what());
 		}
 	}
@@ -263,16 +325,35 @@ Ports load_ports(const fs::path &folder)
 			found.ports.push_back(claims[0].second);
 			continue;
 		}
-		for (const auto &[file, port] : claims)
+		for (const auto &[file, port] : claims) {
+			found.refused.push_back(port.name);
 			found.errors.push_back(file.string() + ": tap " + tap +
 					       " is another port's too: " +
 					       (file == claims[0].first ? claims[1] : claims[0])
 						       .first.filename()
 						       .string());
+		}
 	}
 	std::sort(found.ports.begin(), found.ports.end(),
 		  [](const Port &a, const Port &b) { return a.name < b.name; });
 	return found;
+}
+
+void write_port(const fs::path &folder, const Port &port)
+{
+	// Not ".toml" at the end, so what a crash leaves is no port.
+	const fs::path file = folder / (port.name + ".toml"), draft = folder / (port.name + ".new");
+	const std::string text = to_toml(port);
+	const UniqueFd fd(open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+			       0644));
+	if (!fd || write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+	    fsync(fd.get()) < 0 || rename(draft.c_str(), file.c_str()) < 0)
+		throw std::system_error(errno, std::generic_category(), file.string());
+}
+
+void delete_port(const fs::path &folder, const std::string &name)
+{
+	fs::remove(folder / (name + ".toml"));
 }
 
 } // namespace vhostd

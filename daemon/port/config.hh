@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "port/port.hh"
 
 namespace vhostd {
@@ -21,11 +23,19 @@ class ConfigError : public std::runtime_error {
 // Throws ConfigError at the first thing that is wrong: unknown keys are too.
 [[nodiscard]] Port parse_port(std::string_view text, const std::filesystem::path &file);
 
-// The same in the form that parse_port() reads.
+// The same of JSON with a file's keys, for a port that is called @name; of what is wrong
+// the key is told.
+[[nodiscard]] Port port_from_json(const nlohmann::json &settings, const std::string &name);
+
+// The same in the forms that these two read.
 [[nodiscard]] std::string to_toml(const Port &port);
+[[nodiscard]] nlohmann::json to_json(const Port &port);
+// The names of @offloads, as "offloads" has them.
+[[nodiscard]] std::vector<std::string> names(const Offloads &offloads);
 
 struct Ports {
 	std::vector<Port> ports; // by name
+	std::vector<std::string> refused; // the names of ports whose files were left out
 	std::vector<std::string> errors; // of the files that were left out, each a line
 };
 
@@ -33,5 +43,11 @@ struct Ports {
 // are both of two ports that want the same tap: neither has more right to it.
 // Throws std::filesystem::filesystem_error if the folder cannot be read.
 [[nodiscard]] Ports load_ports(const std::filesystem::path &folder);
+
+// Writes @port's file, whole or not at all, in the place of what there was.  Throws
+// std::system_error.
+void write_port(const std::filesystem::path &folder, const Port &port);
+// Deletes a port's file, if there is one.  Throws std::filesystem::filesystem_error.
+void delete_port(const std::filesystem::path &folder, const std::string &name);
 
 } // namespace vhostd

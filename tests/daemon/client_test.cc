@@ -22,11 +22,15 @@ std::pair<Channel, Channel> pair()
 }
 
 // The daemon's side: its replies lie there before they are asked for.
-class ClientTest : public testing::Test {
+class ClientTest : public testing::Test
+{
 protected:
 	ClientTest() : ClientTest(pair()) {}
 
-	void reply(const json &body, int fds = 0) { daemon.send(body, std::vector<int>(fds, null.get())); }
+	void reply(const json &body, int fds = 0)
+	{
+		daemon.send(body, std::vector<int>(fds, null.get()));
+	}
 	json asked() { return daemon.receive()->body; }
 
 	Channel daemon;
@@ -35,7 +39,7 @@ protected:
 
 private:
 	explicit ClientTest(std::pair<Channel, Channel> both)
-		: daemon(std::move(both.first)), client(std::move(both.second))
+	    : daemon(std::move(both.first)), client(std::move(both.second))
 	{
 	}
 };
@@ -45,9 +49,15 @@ json opened(unsigned queues)
 	std::vector<unsigned> ids;
 	for (unsigned i = 0; i < queues; i++)
 		ids.push_back(3 + i);
-	return {{"ok", true},	     {"port", "web1"}, {"tap", "tap1"},
-		{"queues", queues},  {"devices", ids}, {"ifindex", 7},
-		{"header", 12},	     {"mtu", 1500},    {"offloads", {"checksum", "tso"}},
+	return {{"ok", true},
+		{"port", "web1"},
+		{"tap", "tap1"},
+		{"queues", queues},
+		{"devices", ids},
+		{"ifindex", 7},
+		{"header", 12},
+		{"mtu", 1500},
+		{"offloads", {"checksum", "tso"}},
 		{"host_mac", "fe:54:00:00:00:01"}};
 }
 

@@ -153,6 +153,7 @@ TEST_F(Folder, FilesWithErrorsAreLeftOut)
 	ASSERT_EQ(found.ports.size(), 2u);
 	EXPECT_EQ(found.ports[0].name, "a");
 	EXPECT_EQ(found.ports[1].name, "b");
+	EXPECT_EQ(found.refused, (std::vector<std::string>{"long", "wrong"}));
 	ASSERT_EQ(found.errors.size(), 2u);
 	EXPECT_NE(found.errors[0].find("long.toml: cannot be read"), std::string::npos);
 	EXPECT_NE(found.errors[1].find("wrong.toml:1:9: owner"), std::string::npos);
@@ -177,4 +178,39 @@ TEST_F(Folder, AFolderThatIsMissingIsAnError)
 {
 	EXPECT_THROW((void)load_ports(path / "none"), fs::filesystem_error);
 	EXPECT_TRUE(load_ports(path).ports.empty());
+}
+
+TEST(Config, JsonSaysTheSame)
+{
+	const nlohmann::json all = {{"owner", "64055"}, {"tap", "tap7"},
+				    {"bridge", "br0"},	{"mtu", 9000},
+				    {"queues", 4},	{"mac", "fe:54:00:12:34:5f"},
+				    {"zerocopy", "on"}, {"offloads", {"checksum", "tso"}},
+				    {"polling", 50}};
+	EXPECT_EQ(to_json(port_from_json(all, "web1")), all);
+	EXPECT_EQ(port_from_json(nlohmann::json{{"owner", "a"}, {"offloads", true}}, "web1").offloads,
+		  Offloads());
+}
+
+TEST(Config, OfJsonTheKeyIsTold)
+{
+	const auto refusal = [](const nlohmann::json &settings) -> std::string {
+		try {
+			(void)port_from_json(settings, "web1");
+		} catch (const ConfigError &error) {
+			return error.what();
+		}
+		return "taken";
+	};
+	const std::string mtu = "web1: mtu: expected a number from 68 to 65535";
+	for (const nlohmann::json &wrong :
+	     {nlohmann::json(67), nlohmann::json(1500.5), nlohmann::json(nullptr), nlohmann::json("1500"),
+	      nlohmann::json(-1), nlohmann::json(18446744073709551615u), nlohmann::json::object(),
+	      nlohmann::json::array({1500})})
+		EXPECT_EQ(refusal({{"owner", "a"}, {"mtu", wrong}}), mtu) << wrong;
+	EXPECT_EQ(refusal({{"owner", "a"}, {"offloads", {1}}}).substr(0, 24), "web1: offloads: expected");
+	EXPECT_EQ(refusal(nlohmann::json::object()).substr(0, 20), "web1: owner: missing");
+	EXPECT_EQ(refusal(nlohmann::json::array()).substr(0, 14), "web1: expected");
+	EXPECT_EQ(refusal({{"owner", "a"}, {"colour", 1}}).substr(0, 25), "web1: colour: unknown key");
+	EXPECT_THROW((void)port_from_json(nlohmann::json{{"owner", "a"}}, "../a"), ConfigError);
 }

@@ -30,6 +30,10 @@ constexpr u32 commands[] = {
 	VNA_VHOST_NEW_WORKER,	       VNA_VHOST_FREE_WORKER,	       VNA_VHOST_ATTACH_VRING_WORKER,
 	VNA_VHOST_SET_VRING_BUSYLOOP_TIMEOUT, VNA_VHOST_GET_VRING_BUSYLOOP_TIMEOUT,
 	VNA_VHOST_GET_VRING_WORKER,    VNA_VHOST_GET_FORK_FROM_OWNER,  VNA_VHOST_SET_FORK_FROM_OWNER,
+	VNA_VHOST_SET_LOG_BASE,	       VNA_VHOST_SET_LOG_FD,	       VNA_VHOST_GET_FEATURES_ARRAY,
+	VNA_VHOST_SET_FEATURES_ARRAY,
+	VNA_IOW(0x13, vna_vhost_vring_state), // VHOST_SET_VRING_ENDIAN, which no kernel of ours has
+	VNA_IOW(0x14, vna_vhost_vring_state), // VHOST_GET_VRING_ENDIAN
 };
 
 constexpr u64 bit(unsigned n)
@@ -75,7 +79,11 @@ vna_config config(Input &in)
 	config.max_mem_regions = 8;
 	config.rx_batch = 1u + in.byte() % VNA_MAX_BATCH;
 	config.tx_batch = 1u + in.byte() % VNA_MAX_BATCH;
-	config.busypoll_us = in.byte() % 4;
+	const u8 kernel = in.byte(); // what differs from kernel to kernel
+	config.busypoll_us = kernel % 4;
+	config.can_fork = !(kernel & 0x40);
+	config.fork_from_owner = !(kernel & 0x60);
+	config.tunnel_gso = kernel & 0x80;
 	return config;
 }
 
@@ -93,12 +101,12 @@ DeviceWorld::DeviceWorld(Input &in)
 	kernel_.memory.fault(user(memory_bytes), host::UserMemory::end - user(memory_bytes));
 	for (const auto kind : {host::Access::read, host::Access::write})
 		kernel_.memory.after(kind, 0, host::UserMemory::end,
-				     [this](const host::Access &) { accessed(); });
+				     [this](const host::Access &access) { accessed(access); });
 }
 
 const Device &DeviceWorld::device()
 {
-	return *reinterpret_cast<const Device *>(kernel_.core()); // all that a vna_core has
+	return kernel_.core()->device;
 }
 
 u64 DeviceWorld::ring(const Side &side) const
@@ -106,16 +114,32 @@ u64 DeviceWorld::ring(const Side &side) const
 	return side.index * side_bytes;
 }
 
-void DeviceWorld::accessed()
+// By an IOTLB where the driver has it, else where the owner has it.
+u64 DeviceWorld::ring_address(const Side &side)
+{
+	return ring(side) + (naive_.on ? guest_base : user(0));
+}
+
+void DeviceWorld::accessed(const host::Access &access)
 {
 	if (race_in_ && !--race_in_)
 		put(race_at_, race_value_);
+	// By the IOTLB a turn reaches what it was told of, and the log.  The index of the used ring,
+	// two bytes, is read where the ring may be written.
+	if (!in_turn_ || !naive_.on || logs_)
+		return;
+	const Access wanted = access.kind == host::Access::write ? access_wo :
+			      access.len == sizeof(u16)		 ? access_none :
+								   access_ro;
+	if (!naive_.grants(access.at, access.len, wanted))
+		trap("an access at %#llx, which the IOTLB does not allow",
+		     static_cast<unsigned long long>(access.at));
 }
 
 void DeviceWorld::run()
 {
 	while (!in_.empty()) {
-		switch (in_.byte() % 24) {
+		switch (in_.byte() % 26) {
 		case 0:
 		case 1:
 		case 2:
@@ -156,6 +180,10 @@ void DeviceWorld::run()
 			break;
 		case 18:
 			event(in_.chance());
+			break;
+		case 24:
+		case 25:
+			message();
 			break;
 		default:
 			work();
@@ -202,6 +230,7 @@ void DeviceWorld::check()
 			counted_[i][c] = now;
 		}
 	}
+	check_iotlb();
 	for (u32 i = 0; i < VNA_MAX_WORKERS; i++) {
 		if (kernel_.workers() >> i & 1 && device().has_work(i) && !kernel_.woken(i))
 			trap("there is work, and worker %u sleeps", i);
@@ -214,6 +243,102 @@ void DeviceWorld::check()
 	kernel_.log.clear();
 }
 
+// The device has what it was told, no more and no less, and asks for nothing that it has.
+void DeviceWorld::check_iotlb()
+{
+	for (u32 i = 0; i < Device::queue_count; i++) {
+		const Queue &q = device().queue(i);
+		const Iotlb *iotlb = q.ring().setup().translate.iotlb();
+		if (naive_.on != (iotlb != nullptr))
+			trap("queue %u has an IOTLB, or none, against the features", i);
+		if (q.waits && !iotlb)
+			trap("queue %u waits for what nobody can tell", i);
+		if (!iotlb)
+			continue;
+		if (iotlb->size() != naive_.entries().size())
+			trap("%u entries, not %zu", iotlb->size(), naive_.entries().size());
+		for (const auto &e : naive_.entries()) {
+			const Iotlb::Entry *found = iotlb->find(e.start);
+			if (!found || found->start != e.start || found->last != e.last ||
+			    found->user != e.user || found->access != e.access)
+				trap("the entry at %#llx is not there, or another", e.start);
+		}
+	}
+	const int has = vna_core_has_message(kernel_.core());
+	if (naive_.on ? has < 0 : has >= 0)
+		trap("has_message() says %d", has);
+}
+
+// What the device asks for, by read(); false: nothing.
+bool DeviceWorld::question(vna_vhost_iotlb_msg &asked)
+{
+	std::array<std::byte, VNA_MESSAGE_BYTES> bytes;
+	const bool has = vna_core_has_message(kernel_.core()) > 0;
+	const int error = kernel_.read_message(bytes.data());
+	if (error != (has ? 0 : naive_.on ? -eagain : -ebadfd))
+		trap("read() says %d", error);
+	if (!has)
+		return false;
+	std::memcpy(&asked, bytes.data() + VNA_VHOST_MSG_IOTLB, sizeof asked);
+	if (asked.type != VNA_VHOST_IOTLB_MISS || !asked.perm || asked.perm & ~access_rw)
+		trap("a question of type %u, for access %u", asked.type, asked.perm);
+	const auto *entry = naive_.find(asked.iova);
+	if (entry && entry->allows(asked.perm))
+		trap("%#llx is asked for, and there", asked.iova);
+	return true;
+}
+
+// The owner answers, or says anything else.
+void DeviceWorld::message()
+{
+	constexpr u64 page = 4096;
+	const u8 how = in_.byte();
+	vna_vhost_iotlb_msg msg{guest_base,	   memory_bytes,	  user(0),
+				access_rw, VNA_VHOST_IOTLB_UPDATE, {}};
+	switch (how % 8) {
+	case 0: // all of memory at once
+		break;
+	case 1:
+	case 2:
+	case 3: { // the page that is asked for
+		vna_vhost_iotlb_msg asked;
+		if (!question(asked))
+			return;
+		msg.iova = asked.iova / page * page;
+		msg.size = page;
+		msg.uaddr = user((msg.iova - guest_base) % memory_bytes);
+		msg.perm = how & 0x80 ? asked.perm : access_rw;
+		break;
+	}
+	case 4: // another page, or at another place
+	case 5:
+		msg.iova = guest_base + in_.word() / page * page;
+		msg.size = page;
+		msg.uaddr = user(in_.word() / page * page);
+		msg.perm = in_.byte();
+		break;
+	case 6:
+		msg = {guest_base + in_.word(), in_.number(), 0, 0, VNA_VHOST_IOTLB_INVALIDATE, {}};
+		break;
+	case 7:
+		msg = in_.get<vna_vhost_iotlb_msg>();
+		break;
+	}
+	struct {
+		u32 kind, asid;
+		vna_vhost_iotlb_msg msg;
+	} whole{VNA_VHOST_IOTLB_MSG_V2, 0, msg};
+	if (how & 0x40)
+		whole.kind = VNA_VHOST_IOTLB_MSG;
+	static_assert(sizeof whole == VNA_VHOST_MSG_IOTLB + sizeof msg);
+	const auto bytes = std::as_bytes(std::span(&whole, 1));
+	std::vector<NaiveIotlb::Entry> gone;
+	const int expected = naive_.write(bytes, gone);
+	const int error = kernel_.write_message(bytes.data(), bytes.size());
+	if (error != expected)
+		trap("a message gets %d, not %d", error, expected);
+}
+
 void DeviceWorld::work()
 {
 	for (u32 turns = 1 + in_.byte() % 4; turns && kernel_.woken(); turns--) {
@@ -221,7 +346,9 @@ void DeviceWorld::work()
 		u32 worker = 0;
 		while (!kernel_.woken(worker))
 			worker++;
+		in_turn_ = true;
 		kernel_.turn(worker);
+		in_turn_ = false;
 		const u64 took = kernel_.memory.accesses() - before;
 		if (took > turn_accesses)
 			trap("a turn of %llu accesses", took);
@@ -258,6 +385,15 @@ long DeviceWorld::ioctl(u32 number, const void *arg, std::size_t bytes)
 		trap("ioctl %#x returns %ld", number, result);
 	if (result < 0 && !(state() == before))
 		trap("ioctl %#x fails with %ld, but changes what is set up", number, result);
+	const bool renegotiated = number == VNA_VHOST_SET_FEATURES ||
+				  number == VNA_VHOST_SET_FEATURES_ARRAY ||
+				  number == VNA_VHOST_RESET_OWNER;
+	if (!result && renegotiated) {
+		naive_.on = device().features().has(VNA_VIRTIO_F_ACCESS_PLATFORM);
+		naive_.clear();
+	}
+	logs_ = device().queue(0).logs_buffers || device().queue(0).ring().setup().log_ring ||
+		device().queue(1).ring().setup().log_ring;
 	const bool on = before.backends[0] || before.backends[1];
 	if (!result && number == VNA_VHOST_SET_FEATURES && on &&
 	    Ring::packed(Features{before.features}) != packed())
@@ -310,6 +446,8 @@ u64 DeviceWorld::any_features()
 		VNA_VIRTIO_F_IN_ORDER,		 VNA_VIRTIO_F_RING_RESET};
 	for (u32 i = 0; i < std::size(known); i++)
 		bits |= which >> i & 1 ? bit(known[i]) : 0;
+	bits |= which & 0x800 ? bit(VNA_VHOST_F_LOG_ALL) : 0;
+	bits |= which & 0x1000 ? bit(VNA_VIRTIO_F_ACCESS_PLATFORM) : 0;
 	return bits | (which & 0x700 ? bit(VNA_VIRTIO_F_VERSION_1) : 0);
 }
 
@@ -354,9 +492,10 @@ void DeviceWorld::set_up()
 			side.at = 0;
 			side.wrap = true;
 		}
+		const u64 at = ring_address(side);
 		ioctl(VNA_VHOST_SET_VRING_ADDR,
-		      vna_vhost_vring_addr{i, 0, user(ring(side)), user(ring(side) + device_area),
-					   user(ring(side) + driver_area), 0});
+		      vna_vhost_vring_addr{i, 0, at, at + device_area, at + driver_area,
+					   guest_base + ring(side) + device_area});
 		file(VNA_VHOST_SET_VRING_KICK, i, side.kick_fd);
 		file(VNA_VHOST_SET_VRING_CALL, i, side.call_fd);
 		file(VNA_VHOST_SET_VRING_ERR, i, side.error_fd);
@@ -384,6 +523,28 @@ void DeviceWorld::command()
 	case VNA_VHOST_GET_VRING_BUSYLOOP_TIMEOUT:
 		ioctl(number, vna_vhost_vring_state{index, static_cast<u32>(in_.number())});
 		break;
+	case VNA_VHOST_SET_LOG_BASE: {
+		// In the last of the buffers, or anywhere.
+		const u8 where = in_.byte();
+		ioctl(number, where < 0xc0 ? user(args - 16 - where * 8) : in_.number());
+		break;
+	}
+	case VNA_VHOST_SET_LOG_FD:
+		ioctl(number, any_fd(side));
+		break;
+	case VNA_VHOST_GET_FEATURES_ARRAY:
+	case VNA_VHOST_SET_FEATURES_ARRAY: {
+		struct {
+			u64 count;
+			std::array<u64, 4> words;
+		} array{in_.number(), {any_features(), in_.byte() < 0xc0 ? 0 : in_.number()}};
+		array.words[3] = in_.byte() < 0xf0 ? 0 : in_.number();
+		ioctl(number, array);
+		break;
+	}
+	case VNA_VHOST_SET_FORK_FROM_OWNER:
+		ioctl(number, static_cast<u8>(in_.byte() % 3));
+		break;
 	case VNA_VHOST_FREE_WORKER:
 	case VNA_VHOST_ATTACH_VRING_WORKER: {
 		const u8 worker = in_.byte();
@@ -397,10 +558,10 @@ void DeviceWorld::command()
 	case VNA_VHOST_SET_VRING_ADDR: {
 		vna_vhost_vring_addr addr{index,
 					  in_.byte() >= 0xf0,
-					  user(ring(side)),
-					  user(ring(side) + device_area),
-					  user(ring(side) + driver_area),
-					  0};
+					  ring_address(side),
+					  ring_address(side) + device_area,
+					  ring_address(side) + driver_area,
+					  guest_base + ring(side) + device_area};
 		u64 *const parts[] = {&addr.desc_user_addr, &addr.used_user_addr,
 				      &addr.avail_user_addr, &addr.log_guest_addr};
 		for (u32 i = 0; i < 4; i++) {

@@ -6,9 +6,10 @@
 
 #include <array>
 
-#include "core/control/device.hh"
+#include "core/control/core.hh"
 #include "host/fake_kernel.hh"
 #include "input.hh"
+#include "naive_iotlb.hh"
 
 namespace vna::fuzz
 {
@@ -45,6 +46,8 @@ private:
 	long file(u32 number, u32 index, s32 fd);
 	[[nodiscard]] s32 any_fd(const Side &side);
 	[[nodiscard]] u64 any_features();
+	void message();
+	[[nodiscard]] bool question(vna_vhost_iotlb_msg &asked);
 	[[nodiscard]] u32 any_index() { return in_.byte() < 0xf0 ? in_.chance() : in_.byte(); }
 
 	// The driver.
@@ -53,6 +56,7 @@ private:
 	void poke();
 	void race();
 	[[nodiscard]] u64 ring(const Side &side) const;
+	[[nodiscard]] u64 ring_address(const Side &side);
 
 	// What surrounds it.
 	void arrive();
@@ -62,7 +66,8 @@ private:
 	void work();
 
 	void check();
-	void accessed();
+	void check_iotlb();
+	void accessed(const host::Access &access);
 	[[nodiscard]] const Device &device();
 	[[nodiscard]] Side &any_side() { return sides_[in_.chance()]; }
 	[[nodiscard]] bool packed() { return Ring::packed(device().features()); }
@@ -76,6 +81,10 @@ private:
 	u32 race_in_ = 0;
 	u64 race_at_ = 0;
 	u64 race_value_ = 0;
+
+	NaiveIotlb naive_;
+	bool in_turn_ = false;
+	bool logs_ = false; // some write to memory is noted
 
 	std::array<std::array<u64, count_names.size()>, Device::queue_count> counted_{};
 };

@@ -331,6 +331,25 @@ TEST_P(DeviceIotlb, is_there_with_the_feature_only)
 	b.expect_traffic();
 }
 
+TEST_P(DeviceIotlb, a_start_that_was_put_off_is_not_forgotten)
+{
+	// The IOTLB goes before a queue could start by it, and its ring is nowhere.
+	DeviceBench b(off());
+	start(b);
+	b.kernel.work();
+	host::FakeBackend other(b.kernel);
+	ASSERT_EQ(b.set_features(b.options.features & ~platform), 0);
+	EXPECT_EQ(b.set_backend(tx_queue, other.fd()), -EFAULT);
+	b.kernel.work();
+	for (const u32 queue : {rx_queue, tx_queue}) {
+		EXPECT_EQ(b.kernel.state(queue), "ring_fault") << "said, not kept";
+		EXPECT_EQ(b.errors(b.side(queue)), 1u);
+		ASSERT_EQ(b.set_addr(queue), 0);
+	}
+	b.kernel.work();
+	b.expect_traffic();
+}
+
 TEST_P(DeviceIotlb, ends_with_its_owner)
 {
 	DeviceBench b(off());

@@ -3,12 +3,13 @@
 #
 # A nested Linux guest whose NICs are served by a vhost-net device. Runs inside the test VM.
 #
-#   guest.sh [-d DEVICE] [-m MB] [-u DATAGRAMS] [-o OPTION]... [-b] [-v] [NIC...]
+#   guest.sh [-d DEVICE] [-m MB] [-u DATAGRAMS] [-o OPTION]... [-b] [-i] [-v] [NIC...]
 #
 # guest/host.sh has the topology and says how a NIC is written. -m is the size of a TCP transfer. Output is KTAP,
 # then a table of what passed through which queue. -d /dev/vhost-net is the kernel's own back end, as the oracle.
 # -o is an option of the device's module, as in zerocopy=2000; where it says zerocopy, frames must have gone that way.
-# -b puts a bridge between each NIC's tap and the host. -v shows the guest's reports and console.
+# -b puts a bridge between each NIC's tap and the host, -i an IOMMU between each NIC and the guest's memory. -v shows
+# the guest's reports and console.
 
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -18,13 +19,14 @@
 megabytes=64
 count=500
 verbose=no
-while getopts d:m:u:o:bv option; do
+while getopts d:m:u:o:biv option; do
 	case $option in
 	d) device=$OPTARG ;;
 	m) megabytes=$OPTARG ;;
 	u) count=$OPTARG ;;
 	o) module_options="$module_options $OPTARG" ;;
 	b) bridged=yes ;;
+	i) iommu=yes ;;
 	v) verbose=yes ;;
 	*) exit 2 ;;
 	esac
@@ -79,6 +81,14 @@ test_nic() { # INDEX SPEC
 	report $? "$nic: served by $device$module_options"
 }
 
+all_behind_iommu() {
+	local i=0
+	while [ $i -lt "$nics" ]; do
+		is_behind_iommu $i || return
+		i=$((i + 1))
+	done
+}
+
 # Did frames go without being copied, where they were to?
 by_reference() { # INDEX
 	case $module_options in
@@ -87,7 +97,7 @@ by_reference() { # INDEX
 }
 
 test_both_ways() { # INDEX
-	local bytes=$((4 << 20)) status=0 sender
+	local bytes=$(((megabytes < 4 ? megabytes : 4) << 20)) status=0 sender
 	: > "$work/sender"
 	if alive; then
 		netcheck -t $transfer_limit send "10.77.$1.2" $bytes 101 > "$work/sender" 2>&1 &
@@ -135,7 +145,9 @@ for spec; do
 	[ $first_packed -gt 0 ] || ! is_packed "$spec" || first_packed=$index
 	index=$((index + 1))
 done
-plan $((6 + $# * 6 + (first_packed > 0)))
+behind=0
+[ $iommu = no ] || behind=1
+plan $((6 + $# * 6 + (first_packed > 0) + behind))
 load_module || give_up "the module of $device does not load"
 [ -c "$device" ] || give_up "there is no $device"
 
@@ -145,6 +157,10 @@ guest_is_up || give_up "the guest did not come up"
 report 0 "guest boots"
 echo "# in $(elapsed "$start")"
 
+if [ $iommu = yes ]; then
+	all_behind_iommu
+	report $? "each NIC behind an IOMMU"
+fi
 index=0
 for spec; do
 	test_nic $index "$spec"

@@ -13,7 +13,8 @@
 # On each way there is traffic in both directions, every byte of it checked. What would not be found that way, as it is
 # overwritten soon, is a page that the device wrote, that nobody touches any more, and that the log does not have. So
 # once QEMU has sent all memory, the guest receives a stream that stays where it came in (netcheck hold): only when the
-# guest has moved it is read, and compared by SHA-256.
+# guest has moved it is read, and compared by SHA-256. In the end, with that traffic over, the guest moves once more,
+# back to the first device, at rest: its rings are idle, and one connection waits.
 #
 # NIC is written as in guest/host.sh. Output is KTAP. -n is the proof that this finds faults: the devices are not told
 # to log, and the test is that the stream is lost. -v shows the guest's reports and console.
@@ -148,11 +149,24 @@ traffic_goes_on() { # a stream each way that began after the guest moved
 
 # --- the move -------------------------------------------------------------------------------------------------
 
-# The guest is restless (see netcheck), so QEMU goes on sending what was written since until it may be slow in the end.
-# All of memory has been sent once when the stream comes in.
-move() { # FROM TO DEVICE
-	local i=0 holder
+# A stream to the guest, from SEED, that stays where it came in until $work/go is there. Its netcheck is $holder.
+hold_stream() { # SEED
+	local i=0
 	rm -f "$work/go"
+	: > "$work/held"
+	netcheck -t 240 hold 10.77.0.2 $held "$1" "$work/go" > "$work/held" 2>&1 &
+	holder=$!
+	until grep -q '^held' "$work/held"; do
+		i=$((i + 1))
+		[ $i -lt 600 ] && kill -0 $holder || return
+		sleep 0.1
+	done
+}
+
+# The guest is restless (see netcheck), so QEMU goes on sending what was written since until it may be slow in the end.
+# All of memory has been sent once when the stream comes in; at rest it came in before.
+move() { # FROM TO DEVICE [rest]
+	local i=0
 	start_qemu "$2" "$3" -incoming "unix:$work/migration$2" || return
 	incoming_pid=$started_pid
 	until [ -S "$work/migration$2" ]; do
@@ -160,38 +174,32 @@ move() { # FROM TO DEVICE
 		[ $i -lt 300 ] || return
 		sleep 0.1
 	done
-	hold_back "$1" $((8 << 20)) || return
+	[ $# -eq 3 ] || hold_stream "$2" || return
+	# So slow that each pass takes some of QEMU's slices of 100 ms, in which the guest writes more.
+	hold_back "$1" $((2 << 20)) || return
 	tell "$1" migrate "{\"uri\": \"unix:$work/migration$2\"}" > /dev/null || return
 	until_migration "$1" dirty-sync-count 2 || return
 	hold_back "$1" 4096 || return
 	passes=$(migration "$1" dirty-sync-count)
-
-	: > "$work/held"
-	netcheck -t 240 hold 10.77.0.2 $held "$2" "$work/go" > "$work/held" 2>&1 &
-	holder=$!
-	i=0
-	until grep -q '^held' "$work/held"; do
-		i=$((i + 1))
-		[ $i -lt 600 ] && kill -0 $holder || return
-		sleep 0.1
-	done
+	[ $# -eq 4 ] || hold_stream "$2" || return
 	# It moves only now.
 	[ "$(migration "$1" status)" = active ] || return
 	let_go "$1" || return
 	until_migration "$1" status completed || return
 	downtime=$(migration "$1" downtime)
+	total=$(migration "$1" total-time)
 	qemu_pid=$incoming_pid
 	touch "$work/go"
-	wait $holder
+	wait "$holder"
 	held_status=$?
 }
 
-test_move() { # FROM TO DEVICE
+test_move() { # FROM TO DEVICE [rest]
 	local what before status
-	what="$(basename "$before_device") to $(basename "$3")"
+	what="$(basename "$before_device") to $(basename "$3")${4:+, at rest}"
 	before=$(streams)
 	held_status=1
-	move "$1" "$2" "$3"
+	move "$@"
 	status=$?
 	report $status "$what: the guest moves"
 	if [ $status -ne 0 ]; then
@@ -199,7 +207,7 @@ test_move() { # FROM TO DEVICE
 		sed 's/^/# qemu: /' "$work/qemu$1" "$work/qemu$2"
 		return 1
 	fi
-	echo "# $passes passes over memory before it, down for $downtime ms"
+	echo "# $passes passes over memory before it, down for $downtime ms of $total ms"
 	if [ $muted = yes ]; then
 		[ $held_status -ne 0 ]
 		report $? "$what: unlogged, what came in and rests is lost"
@@ -208,9 +216,15 @@ test_move() { # FROM TO DEVICE
 	fi
 	report $held_status "$what: what came in and rests is there, SHA-256 equal"
 	diagnose "$work/held"
-	traffic_goes_on
-	report $? "$what: the connections go on, SHA-256 equal"
-	echo "# $(($(streams) - before)) streams of $((piece >> 10)) KB"
+	if [ $# -eq 3 ]; then
+		traffic_goes_on
+		report $? "$what: the connections go on, SHA-256 equal"
+		echo "# $(($(streams) - before)) streams of $((piece >> 10)) KB"
+	else
+		transfer send 0 $((2 * piece)) 1001 && transfer receive 0 $((2 * piece)) 1002
+		report $? "$what: a stream each way after it, SHA-256 equal"
+		diagnose "$work/client"
+	fi
 	served 0 $((2 * piece))
 	report $? "$what: served by $3"
 	tell "$1" quit > /dev/null
@@ -237,7 +251,7 @@ give_up() {
 
 trap cleanup_migration EXIT
 trap 'exit 1' INT TERM
-if [ $muted = yes ]; then plan $((1 + 2 * ($# - 1))); else plan $((5 + 5 * ($# - 1))); fi
+if [ $muted = yes ]; then plan $((1 + 2 * ($# - 1))); else plan $((5 + 5 * $#)); fi
 for path; do
 	device=$path
 	load_module || give_up "the module of $device does not load"
@@ -263,6 +277,7 @@ keep_busy receive &
 receiver=$!
 
 at=0
+first_device=$1
 before_device=$1
 shift
 for device; do
@@ -277,6 +292,9 @@ if [ $muted = no ]; then
 	! cat "$work/traffic-send" "$work/traffic-receive" | grep -v sha256= > "$work/broken"
 	report $? "$(streams) streams, each whole"
 	diagnose "$work/broken"
+	device=$first_device
+	test_move $at $((at + 1)) "$device" rest || give_up "it does not get there"
+	at=$((at + 1))
 	datagrams 0 200
 	report $? "UDP, 200 datagrams and their answers"
 	echo quit > "$work/control$at.in"

@@ -89,7 +89,7 @@ need_packages() {
 # What it takes to build all that runs on this machine, and vhostd and vhostctl.
 # shellcheck disable=SC2034 # used by those who source this
 host_packages=(g++ cmake make pkg-config libgtest-dev python3-yaml libnl-3-dev libnl-genl-3-dev
-	libnl-route-3-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev)
+	libnl-route-3-dev libcli11-dev nlohmann-json3-dev libspdlog-dev libsystemd-dev libtomlplusplus-dev)
 
 apt_install() {
 	local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -y --no-install-recommends

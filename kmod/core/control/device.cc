@@ -259,9 +259,12 @@ bool Device::start_ring(Queue &q)
 {
 	if (q.ring().setup().translate.iotlb())
 		return q.ring().start_soon();
+	const RingError before = q.ring().error();
 	const Queue::Turn turn(q);
 	const bool started = q.ring().start();
 	end_log(q);
+	if (!started) // an error that nobody is told of would make it deaf
+		q.ring().fail(before);
 	return started;
 }
 

@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The core's half of glue/abi.h.
-#include "core/control/device.hh"
-#include "core/control/registry.hh"
+#include "core/control/core.hh"
 
 using vna::Count;
 using vna::Device;
 using vna::RingError;
-
-struct vna_core : vna::Registry::Entry {
-	vna_core(vna_env *env, const vna_config &config) : device(env, config), env(env) {}
-
-	Device device;
-	vna_env *const env;
-};
 
 namespace {
 

@@ -28,8 +28,12 @@ bool Virtqueue::get_ready()
 		parked_ = true;
 		return false;
 	}
-	if (std::exchange(late_start_, false) && !start() && error_ == RingError::none)
-		error_ = RingError::ring_fault;
+	if (late_start_ && !start()) {
+		if (error_ == RingError::none)
+			error_ = RingError::ring_fault;
+		return true; // is there, and is wrong; it starts once it is set up anew
+	}
+	late_start_ = false;
 	ready_ = true;
 	return true;
 }

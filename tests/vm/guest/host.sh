@@ -16,6 +16,7 @@
 device=/dev/vhost-net-alt
 module_options=
 bridged=no # or vnbrN, with N's address and vnatN as its port
+iommu=no # or QEMU's, and the guest lets its NICs reach no more than their buffers, and those no longer than needed
 nics=0
 work=$(mktemp -d)
 results=$work/results
@@ -102,8 +103,14 @@ add_tap() { # INDEX
 }
 
 start_guest() { # SPEC...
-	local i=0 spec nic_args=
+	local i=0 spec nic_args= machine=pc,acpi=off kernel_args= iommu_args= platform=
 	nics=$#
+	if [ $iommu = yes ]; then
+		machine=q35
+		kernel_args=' intel_iommu=on iommu.strict=1'
+		iommu_args='-device intel-iommu,intremap=off,device-iotlb=on'
+		platform=,iommu_platform=on,ats=on,disable-legacy=on
+	fi
 	# A MAC address and a PCI slot each.
 	[ "$nics" -le 16 ] || return
 	mkfifo "$work/control.in" "$work/control.out" || return
@@ -117,7 +124,7 @@ start_guest() { # SPEC...
 		nic_args="$nic_args -device virtio-net-pci,netdev=net$i,mac=52:54:00:76:6e:$(printf %02x "$i"),romfile="
 		nic_args="$nic_args,mrg_rxbuf=$(option "$spec" 1),event_idx=$(option "$spec" 2)"
 		nic_args="$nic_args,indirect_desc=$(option "$spec" 3)$(is_legacy "$spec" && echo ,disable-modern=on)"
-		nic_args="$nic_args$(is_packed "$spec" && echo ,packed=on)"
+		nic_args="$nic_args$(is_packed "$spec" && echo ,packed=on)$platform"
 		i=$((i + 1))
 	done
 
@@ -131,12 +138,12 @@ start_guest() { # SPEC...
 			i=$((i + 1))
 		done
 		# shellcheck disable=SC2086 # a list of words
-		exec qemu-system-x86_64 -M pc,acpi=off -bios qboot.rom -accel tcg -cpu qemu64 -m 192M \
+		exec qemu-system-x86_64 -M $machine -bios qboot.rom -accel tcg -cpu qemu64 -m 192M \
 			-nodefaults -no-user-config -display none -vga none -no-reboot \
 			-kernel /guest/vmlinux -initrd /guest/initramfs \
-			-append "console=ttyS0 loglevel=5 panic=-1 reboot=t tsc=reliable" \
+			-append "console=ttyS0 loglevel=5 panic=-1 reboot=t tsc=reliable$kernel_args" \
 			-serial "file:$work/console" \
-			-chardev "pipe,id=control,path=$work/control" -serial chardev:control $nic_args
+			-chardev "pipe,id=control,path=$work/control" -serial chardev:control $iommu_args $nic_args
 	) > "$work/qemu" 2>&1 < /dev/null &
 	qemu_pid=$!
 }
@@ -239,6 +246,15 @@ features_are() { # INDEX SPEC
 	[ -n "$word" ] || [ "$device" = /dev/vhost-net ] || return
 	[ -z "$word" ] || [ $((word >> 15 & 1))$((word >> 29 & 1))$((word >> 28 & 1))$((word >> 32 & 1))$((word >> 34 & 1)) = \
 		"$(echo "$2" | cut -c1-3)$version$packed" ]
+}
+
+# Do the NIC and the device know that addresses are the IOMMU's, and does the guest let none of its memory be reached
+# without it?
+is_behind_iommu() { # INDEX
+	local word
+	[ "$(bits "$(features_of "$1")" 33)" = 1 ] && grep -qx "iommu $1 DMA" "$results" || return
+	word=$(sed -n 's/^features:[[:space:]]*//p' "/proc/$qemu_pid/fdinfo/$(($1 + 3))")
+	[ -z "$word" ] || [ $((word >> 33 & 1)) = 1 ]
 }
 
 bits() { # FEATURES NUMBER...

@@ -10,6 +10,8 @@
 //   netcheck hold HOST BYTES SEED GO       as send, but the agent leaves the stream where it came
 //                                          in, in the pages that the network wrote, until the
 //                                          file GO is there
+//   netcheck restless                      write to a megabyte of pages over and over: who migrates
+//                                          this machine has no end until it may stop it a while
 //   netcheck speed                         how fast this machine makes and hashes a stream
 //   netcheck pour|draw HOST BYTES          how fast zeros go to the agent, or come from it
 //   netcheck rr HOST COUNT                 COUNT times one byte and its answer, one after the other
@@ -202,7 +204,14 @@ bool read_all(int fd, std::span<unsigned char> data)
 }
 
 // What a client asks of the agent, in network order.
-enum class operation : std::uint32_t { receive = 1, send = 2, hold = 3, swallow = 4, pour = 5, echo = 6 };
+enum class operation : std::uint32_t {
+	receive = 1,
+	send = 2,
+	hold = 3,
+	swallow = 4,
+	pour = 5,
+	echo = 6
+};
 
 struct request {
 	operation op;
@@ -660,11 +669,12 @@ int run_agent(const char *control_path)
 int run_restless()
 {
 	constexpr std::size_t page = 4096;
-	std::vector<unsigned char> memory(4 << 20);
-	[[maybe_unused]] const int level = ::nice(19);
-	for (unsigned char round = 0;; round++)
+	std::vector<unsigned char> memory(1 << 20);
+	for (unsigned char round = 0;; round++) {
 		for (std::size_t at = 0; at < memory.size(); at += page)
 			static_cast<volatile unsigned char &>(memory[at]) = round;
+		::usleep(10'000);
+	}
 }
 
 int run_speed()

@@ -51,7 +51,12 @@ void need_features(const std::string &path, std::uint64_t features)
 }
 
 Rig::Rig(const std::string &path, const RigOptions &options)
-    : device(path), rx(with_regions(memory, options.region_bytes), rx_queue, ring_config(options)),
+    : Rig(VhostDevice(path), path, options)
+{
+}
+
+Rig::Rig(VhostDevice opened, const std::string &path, const RigOptions &options)
+    : device(std::move(opened)), rx(with_regions(memory, options.region_bytes), rx_queue, ring_config(options)),
       tx(memory, tx_queue, ring_config(options)), options_(options),
       header_size_(driver::net_header_size(options.features, options.features_64))
 {

@@ -43,6 +43,8 @@ public:
 
 	/* Opens the device, owns it, and sets up all but the backends. Needs the features. */
 	Rig(const std::string &path, const RigOptions &options);
+	/* The same with a device that someone has opened, of this path. */
+	Rig(VhostDevice opened, const std::string &path, const RigOptions &options);
 
 	/* Bytes of the header in front of every frame in guest memory. */
 	std::size_t header_size() const { return header_size_; }

@@ -56,6 +56,7 @@ class VhostDevice
 public:
 	/* Opens the device; fails the test when it cannot. */
 	explicit VhostDevice(const std::string &path);
+	explicit VhostDevice(UniqueFd fd) : fd_(std::move(fd)) {}
 
 	int fd() const { return fd_.get(); }
 	void close() { fd_.reset(); }

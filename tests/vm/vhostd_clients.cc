@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * vhostd_clients: vhostd with ports of several users, and the clients that open them: frames
+ * through what is handed out, who is refused, and that the daemon may die and come back without
+ * a guest noticing. Starts the daemon itself, as a user of its own with CAP_NET_ADMIN only.
+ */
+#include "ktap.hh"
+#include "support/traffic.hh"
+
+#include "ipc/client.hh"
+
+#include <atomic>
+#include <cstdio>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/if_tun.h>
+#include <memory>
+#include <optional>
+#include <signal.h>
+#include <sstream>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+
+using namespace vna;
+using namespace vna::vm;
+using nlohmann::json;
+using vhostd::DaemonClient;
+namespace fs = std::filesystem;
+
+namespace
+{
+
+std::string device_path;
+
+constexpr uid_t daemon_user = 900, user1 = 1001, user2 = 1002;
+const fs::path folder = "/etc/vhost-net-alt/ports.d";
+const std::string run = "/run/vhost-net-alt", socket_path = run + "/vhostd.sock",
+		  metrics_path = run + "/metrics.sock";
+const char *const log_path = "/tmp/vhostd.log";
+
+/* --- the daemon --- */
+
+/* As its service has it: its own user, and of root's capabilities one. */
+void become_daemon()
+{
+	__user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+	__user_cap_data_struct data[2] = {};
+	const std::uint32_t bit = 1u << CAP_NET_ADMIN;
+	data[0] = {bit, bit, bit};
+	for (int capability = 0; capability <= CAP_LAST_CAP; ++capability) {
+		if (capability != CAP_NET_ADMIN)
+			prctl(PR_CAPBSET_DROP, capability);
+	}
+	if (prctl(PR_SET_KEEPCAPS, 1) || setgroups(0, nullptr) ||
+	    setresgid(daemon_user, daemon_user, daemon_user) ||
+	    setresuid(daemon_user, daemon_user, daemon_user) ||
+	    syscall(SYS_capset, &header, data) ||
+	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_ADMIN, 0, 0))
+		_exit(126);
+}
+
+std::string slurp(const std::string &path)
+{
+	std::ostringstream text;
+	text << std::ifstream(path).rdbuf();
+	return text.str();
+}
+
+/* Until it is so; fails the test after patience. */
+void until(const char *what, const std::function<bool()> &is_so)
+{
+	const auto end = std::chrono::steady_clock::now() + patience;
+	while (!is_so()) {
+		CHECK(std::chrono::steady_clock::now() < end, "%s\n%s", what,
+		      slurp(log_path).c_str());
+		std::this_thread::sleep_for(std::chrono::milliseconds(20));
+	}
+}
+
+class Daemon
+{
+public:
+	Daemon()
+	{
+		pid_ = fork();
+		CHECK(pid_ >= 0);
+		if (pid_ == 0) {
+			const int log = open(log_path, O_WRONLY | O_CREAT | O_APPEND, 0644);
+			dup2(log, STDERR_FILENO);
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			become_daemon();
+			execl("/bin/vhostd", "vhostd", "--verbose", "--device", device_path.c_str(),
+			      "--metrics", metrics_path.c_str(), nullptr);
+			_exit(127);
+		}
+		until("vhostd answers", [] {
+			try {
+				return DaemonClient().status()["ok"] == true;
+			} catch (const std::system_error &) {
+				return false;
+			}
+		});
+	}
+	~Daemon() { end(SIGTERM); }
+	/* Its exit status, or minus the signal that ended it. */
+	int end(int signal)
+	{
+		if (pid_ < 0)
+			return 0;
+		int status = 0;
+		::kill(pid_, signal);
+		waitpid(pid_, &status, 0);
+		pid_ = -1;
+		return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+	}
+	void tell(int signal) const { ::kill(pid_, signal); }
+
+private:
+	pid_t pid_;
+};
+
+std::unique_ptr<Daemon> daemon_;
+
+void put(const std::string &name, const std::string &text)
+{
+	std::ofstream(folder / (name + ".toml")) << text;
+}
+
+/* --- its clients --- */
+
+/* For a while another user: this thread only, which the C library's seteuid() does not know. */
+class As
+{
+public:
+	explicit As(uid_t user) { CHECK(become(user) == 0); }
+	~As() { (void)become(0); }
+
+private:
+	static long become(uid_t user) { return syscall(SYS_setresuid, -1, user, -1); }
+};
+
+DaemonClient connect(uid_t user = 0)
+{
+	const As as(user);
+	return DaemonClient();
+}
+
+vhostd::OpenPort open_port(uid_t user, const std::string &name)
+{
+	try {
+		return connect(user).open(name);
+	} catch (const std::runtime_error &error) {
+		ktap::fail(__FILE__, __LINE__, error.what());
+	}
+}
+
+/* The errno that a request is refused with, 0 if it is granted. */
+int refusal(uid_t user, const std::function<void(DaemonClient &)> &ask)
+{
+	DaemonClient client = connect(user);
+	try {
+		ask(client);
+		return 0;
+	} catch (const vhostd::Refused &refused) {
+		return refused.error();
+	}
+}
+
+int open_refusal(uid_t user, const std::string &name)
+{
+	return refusal(user, [&](DaemonClient &client) { (void)client.open(name); });
+}
+
+/* Not for a daemon that is started later to inherit. */
+UniqueFd copy(const vhostd::UniqueFd &fd)
+{
+	return UniqueFd(fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+}
+
+/* One queue pair of a port, as a VMM has it. */
+class Guest
+{
+public:
+	explicit Guest(vhostd::OpenPort port, std::size_t queue = 0,
+		       std::uint64_t features = feature::version_1 | feature::event_idx)
+	    : port_(std::move(port)), tap_(copy(port_.tap_fds.at(queue))),
+	      rig(VhostDevice(copy(port_.device_fds.at(queue))), device_path,
+		  {.features = features}),
+	      far(port_.tap, test_ethertype), receiver_(rig, {})
+	{
+		const int header = static_cast<int>(rig.header_size());
+		CHECK(ioctl(tap_.get(), TUNSETVNETHDRSZ, &header) == 0);
+		rig.attach(tap_.get());
+	}
+	void pass(const PacketSocket &far)
+	{
+		Traffic traffic;
+		traffic.seed = seed_ += traffic.count;
+		transmit(rig, far, traffic);
+		receiver_.run(far);
+	}
+	void pass() { pass(far); }
+	std::uint32_t device() const { return port_.devices.at(0); }
+	const vhostd::OpenPort &port() const { return port_; }
+
+private:
+	vhostd::OpenPort port_;
+	UniqueFd tap_;
+
+public:
+	Rig rig;
+	PacketSocket far;
+
+private:
+	Receiver receiver_;
+	std::uint64_t seed_ = 1;
+};
+
+json show(const std::string &name)
+{
+	return connect().port(name);
+}
+
+std::string output(const std::string &command)
+{
+	std::string text;
+	FILE *const pipe = popen(command.c_str(), "r");
+	char line[512];
+	while (fgets(line, sizeof line, pipe))
+		text += line;
+	pclose(pipe);
+	return text;
+}
+
+bool has(const std::string &text, const std::string &part)
+{
+	return text.find(part) != text.npos;
+}
+
+/* --- the tests --- */
+
+void taps_are_as_declared()
+{
+	const std::string web1 = output("ip -d link show dev web1"),
+			  web2 = output("ip -d link show dev web2");
+	for (const char *part : {"mtu 1400", "link/ether fe:54:00:00:00:01", "tun type tap",
+				 "vnet_hdr on", "persist on", "alias vhostd:web1", "UP"})
+		CHECK(has(web1, part), "%s: %s", part, web1.c_str());
+	CHECK(has(web1, "pi off") && !has(web1, "multi_queue"), "%s", web1.c_str());
+	CHECK(has(web2, "multi_queue numqueues 0 numdisabled 0"), "%s", web2.c_str());
+	const std::string web3 = output("ip -d link show dev web3");
+	CHECK(has(web3, "master br0") && has(web3, "bridge_slave"), "%s", web3.c_str());
+	CHECK(show("web3")["state"] == "ready");
+	CHECK(show("web4")["state"] == "waiting", "its bridge is not there");
+	const Link br1 = Link::bridge("br1");
+	until("the bridge is heard of", [] { return show("web4")["state"] == "ready"; });
+	CHECK(has(output("ip link show dev web4"), "master br1"));
+}
+
+void two_clients_at_once()
+{
+	Guest one(open_port(user1, "web1"));
+	Guest two(open_port(user2, "web2"), 1);
+	CHECK_EQUAL(two.port().tap_fds.size(), 2);
+	for (int i = 0; i < 3; ++i) {
+		one.pass();
+		two.pass();
+	}
+	CHECK(show("web1")["devices"] == json({one.device()}));
+	CHECK_EQUAL(show("web1")["queues_in_use"], 1);
+	CHECK_EQUAL(show("web2")["queues_in_use"], 2);
+	CHECK_ERRNO(open_refusal(user1, "web1"), EBUSY);
+	CHECK_ERRNO(open_refusal(user2, "web2"), EBUSY);
+}
+
+void others_are_refused()
+{
+	CHECK_ERRNO(open_refusal(user2, "web1"), EPERM);
+	CHECK_ERRNO(open_refusal(user1, "nothing"), ENOENT);
+	CHECK_ERRNO(refusal(user1, [](DaemonClient &client) { (void)client.reload(); }), EPERM);
+	CHECK_ERRNO(refusal(user1, [](DaemonClient &client) { client.remove("web1"); }), EPERM);
+	CHECK_ERRNO(refusal(user1, [](DaemonClient &client) { client.bind("web1", {1}); }), EPERM);
+	CHECK_ERRNO(refusal(user1,
+			    [](DaemonClient &client) {
+				    (void)client.add("web9", {{"owner", "1001"}});
+			    }),
+		    EPERM);
+	CHECK_ERRNO(open_refusal(user1, "web1"), 0);
+}
+
+void a_client_that_goes_leaves_a_free_port()
+{
+	for (int i = 0; i < 20; ++i) {
+		const As as(user1);
+		vhostd::Channel channel = vhostd::Channel::connect(socket_path);
+		channel.send({{"op", "port-open"}, {"port", "web1"}});
+		if (i % 2) /* and half of them with the reply on its way */
+			std::this_thread::sleep_for(std::chrono::milliseconds(20));
+	}
+	until("the port is free again", [] { return open_refusal(user1, "web1") == 0; });
+}
+
+void rubbish_is_refused()
+{
+	const std::string texts[] = {"rubbish", "{}", "[]", "{\"op\":", std::string(60000, '['),
+				     std::string(70000, ' '), std::string("\0\xff", 2)};
+	for (const std::string &text : texts) {
+		vhostd::Channel channel = vhostd::Channel::connect(socket_path);
+		CHECK(send(channel.fd(), text.data(), text.size(), MSG_NOSIGNAL) ==
+		      static_cast<ssize_t>(text.size()));
+		const auto reply = channel.receive();
+		CHECK(reply && reply->body["errno"] == EINVAL, "%s", text.substr(0, 10).c_str());
+	}
+	/* One who asks and does not listen. */
+	vhostd::Channel deaf = vhostd::Channel::connect(socket_path);
+	fcntl(deaf.fd(), F_SETFL, O_NONBLOCK);
+	int error = 0;
+	until("the deaf client is cut off", [&] {
+		try {
+			deaf.send({{"op", "port-show"}});
+		} catch (const std::system_error &failed) {
+			error = failed.code().value();
+		}
+		return error == EPIPE || error == ECONNRESET;
+	});
+	CHECK(connect().status()["ok"] == true);
+}
+
+void too_many_clients_are_turned_away()
+{
+	std::vector<DaemonClient> clients;
+	for (int i = 0; i < 16; ++i) {
+		clients.push_back(connect(user1));
+		CHECK(clients.back().status()["ok"] == true);
+	}
+	CHECK_ERRNO(open_refusal(user1, "web1"), EUSERS);
+	CHECK_ERRNO(open_refusal(user2, "web2"), 0);
+	clients.clear();
+	until("there is room again", [] { return open_refusal(user1, "web1") == 0; });
+}
+
+void files_are_read_again()
+{
+	const auto changes = [](const std::string &log) { return slurp(log_path).substr(log.size()); };
+	std::string before = slurp(log_path);
+	put("web1", "owner = '1001'\nmtu = 9\n");
+	put("web5", "owner = '1001'\n");
+	put("clash", "owner = '1001'\ntap = 'web2'\n");
+	put("lo", "owner = '1001'\n");
+	daemon_->tell(SIGHUP);
+	until("a new port is there", [] { return exists("web5"); });
+	until("what is wrong is told", [&] {
+		const std::string log = changes(before);
+		return has(log, "web1.toml:2:7: mtu: expected a number from 68 to 65535") &&
+		       has(log, "clash.toml: tap web2 is another port's too: web2.toml") &&
+		       has(log, "port lo: broken: lo is another interface's name");
+	});
+	CHECK_EQUAL(show("web1")["config"]["mtu"], 1400);
+	CHECK(show("web2")["state"] == "ready", "it stays as it was");
+	CHECK_ERRNO(open_refusal(user1, "web1"), 0);
+	CHECK_ERRNO(open_refusal(user1, "lo"), ENXIO);
+
+	put("web1", "owner = '1001'\nmtu = 1300\nmac = 'fe:54:00:00:00:01'\n");
+	for (const char *name : {"web5", "clash", "lo"})
+		fs::remove(folder / (std::string(name) + ".toml"));
+	CHECK(connect().reload().empty());
+	CHECK(has(output("ip link show dev web1"), "mtu 1300"));
+	CHECK(!exists("web5"));
+	CHECK(exists("lo"));
+}
+
+void ports_are_added_and_removed()
+{
+	DaemonClient client = connect();
+	const json port = client.add("web6", {{"owner", "1001"}, {"bridge", "br0"}, {"queues", 2}});
+	CHECK(port["state"] == "ready");
+	CHECK(fs::exists(folder / "web6.toml"));
+	CHECK_ERRNO(refusal(0, [](DaemonClient &c) { (void)c.add("web7", {{"owner", "1001"}, {"tap", "web6"}}); }),
+		    EEXIST);
+	CHECK_ERRNO(refusal(0, [](DaemonClient &c) { (void)c.add("br0", {{"owner", "1001"}}); }), EINVAL);
+	{
+		const vhostd::OpenPort open = open_port(user1, "web6");
+		CHECK_ERRNO(refusal(0, [](DaemonClient &c) { c.remove("web6"); }), EBUSY);
+	}
+	until("the port is free", [] {
+		return refusal(0, [](DaemonClient &c) { c.remove("web6"); }) == 0;
+	});
+	CHECK(!exists("web6") && !fs::exists(folder / "web6.toml"));
+}
+
+/* The far ends see the same guest by turns; also one with a short header. */
+void a_device_is_bound_to_another_port_and_back(std::uint64_t features)
+{
+	Guest guest(open_port(user1, "web1"), 0, features);
+	const PacketSocket other("web8", test_ethertype);
+	guest.pass();
+	for (int i = 0; i < 3; ++i) {
+		connect().bind("web8", {guest.device()});
+		guest.pass(other);
+		CHECK(show("web8")["devices"] == json({guest.device()}));
+		CHECK(show("web1")["devices"] == json::array());
+		connect().bind("web1", {guest.device()});
+		guest.pass();
+		CHECK_EQUAL(show("web8")["queues_in_use"], 0);
+	}
+	CHECK_ERRNO(refusal(0, [](DaemonClient &c) { c.bind("web8", {4000000000}); }), ENOENT);
+	CHECK_ERRNO(refusal(0, [&](DaemonClient &c) { c.bind("web2", {guest.device()}); }), 0);
+	CHECK_EQUAL(show("web2")["queues_in_use"], 1);
+	CHECK_ERRNO(open_refusal(user2, "web2"), EBUSY);
+}
+
+void it_dies_and_comes_back_under_traffic()
+{
+	Guest guest(open_port(user1, "web1"));
+	const int ifindex = index_of("web1");
+	std::atomic<bool> stop = false;
+	std::string failure;
+	std::atomic<unsigned> rounds = 0;
+	std::thread traffic([&] {
+		try {
+			while (!stop) {
+				guest.pass();
+				++rounds;
+			}
+		} catch (const ktap::Failure &failed) {
+			failure = failed.what;
+		}
+	});
+	const auto more = [&] {
+		const unsigned before = rounds;
+		until("traffic flows", [&] { return rounds > before + 2 || !failure.empty(); });
+	};
+	try {
+		for (int i = 0; i < 3; ++i) {
+			more();
+			CHECK_EQUAL(daemon_->end(SIGKILL), -SIGKILL);
+			more();
+			daemon_ = std::make_unique<Daemon>();
+			CHECK(show("web1")["devices"] == json({guest.device()}));
+			CHECK(show("web1")["state"] == "ready");
+			CHECK_ERRNO(open_refusal(user1, "web1"), EBUSY);
+			more();
+		}
+		CHECK_EQUAL(daemon_->end(SIGTERM), 0);
+		more();
+		daemon_ = std::make_unique<Daemon>();
+	} catch (...) {
+		stop = true;
+		traffic.join();
+		throw;
+	}
+	stop = true;
+	traffic.join();
+	CHECK(failure.empty(), "%s", failure.c_str());
+	CHECK_EQUAL(index_of("web1"), ifindex);
+}
+
+/* What is sent to the metrics' socket, and what comes back until it closes. */
+std::string http(const std::string &request)
+{
+	const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	sockaddr_un address{};
+	address.sun_family = AF_UNIX;
+	std::strncpy(address.sun_path, metrics_path.c_str(), sizeof address.sun_path - 1);
+	CHECK(connect(fd.get(), reinterpret_cast<const sockaddr *>(&address), sizeof address) == 0);
+	CHECK(send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) ==
+	      static_cast<ssize_t>(request.size()));
+	std::string text;
+	char bytes[4096];
+	for (ssize_t n; (n = read(fd.get(), bytes, sizeof bytes)) > 0;)
+		text.append(bytes, static_cast<std::size_t>(n));
+	return text;
+}
+
+/* The whole text goes out as diagnostics, for a parser of others' to look at: tools/vm/vhostd. */
+void metrics_are_served()
+{
+	Guest guest(open_port(user1, "web1")), other(open_port(user2, "web8"));
+	for (int i = 0; i < 3; ++i)
+		guest.pass();
+	const std::string text = http("GET /metrics HTTP/1.1\r\nHost: vm\r\n\r\n");
+	CHECK(text.starts_with("HTTP/1.1 200 OK\r\n"), "%s", text.c_str());
+	CHECK(text.ends_with("\n# EOF\n"));
+	const std::string sent = "vhost_net_alt_queue_packets_total{dev=\"" +
+				 std::to_string(guest.device()) +
+				 "\",queue=\"1\",type=\"tx\",ifname=\"web1\",port=\"web1\"} 24\n";
+	CHECK(has(text, sent), "%s", sent.c_str());
+	CHECK(has(text, "\nvhostd_module_loaded 1\n"));
+	for (const char *setting : {"zerocopy\"} 16384", "busypoll\"} 2", "busypoll_us\"} 50"})
+		CHECK(has(text, "vhost_net_alt_dev_setting{dev=\"" + std::to_string(other.device()) +
+					"\",name=\"" + setting + "\n"),
+		      "%s", setting);
+	std::istringstream lines(text.substr(text.find("\r\n\r\n") + 4));
+	for (std::string line; std::getline(lines, line);)
+		std::printf("# openmetrics: %s\n", line.c_str());
+
+	CHECK(http("GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404 "));
+	CHECK(http(std::string(20000, 'x')).starts_with("HTTP/1.1 431 "));
+}
+
+void the_module_goes_and_comes()
+{
+	CHECK_EQUAL(std::system("rmmod vhost_net_alt"), 0);
+	until("its absence is told",
+	      [] { return connect().status()["module"] == false; });
+	CHECK_ERRNO(open_refusal(user1, "web1"), ENODEV);
+	CHECK(has(http("GET /metrics HTTP/1.1\r\n\r\n"), "\nvhostd_module_loaded 0\n"));
+	CHECK(exists("web1"));
+	CHECK_EQUAL(std::system("insmod /lib/vhost_net_alt.ko"), 0);
+	CHECK(chown(device_path.c_str(), daemon_user, daemon_user) == 0);
+	Guest guest(open_port(user1, "web1"));
+	guest.pass();
+	CHECK(connect().status()["module"] == true);
+}
+
+void a_second_one_does_not_begin()
+{
+	const std::string said = output("/bin/vhostd 2>&1; echo status $?");
+	CHECK(has(said, "another vhostd is there") && has(said, "status 1\n"), "%s", said.c_str());
+	CHECK(connect().status()["ok"] == true);
+	const std::string check = output("/bin/vhostd --check --ports " + folder.string());
+	CHECK(has(check, " ports\n"), "%s", check.c_str());
+}
+
+void set_up_machine()
+{
+	std::ofstream("/proc/sys/net/ipv6/conf/default/disable_ipv6") << "1\n";
+	umask(022);
+	fs::create_directories(folder);
+	fs::create_directories(run);
+	bool ok = true;
+	for (const std::string &path : {folder.string(), run, device_path})
+		ok = ok && chown(path.c_str(), daemon_user, daemon_user) == 0;
+	ok = ok && chmod("/dev/net/tun", 0666) == 0; /* as udev has it */
+	if (!ok) {
+		std::puts("Bail out! the machine cannot be set up");
+		std::exit(1);
+	}
+	put("web1", "owner = '1001'\nmtu = 1400\nmac = 'fe:54:00:00:00:01'\n");
+	put("web2", "owner = '1002'\nqueues = 2\n");
+	put("web3", "owner = '1001'\nbridge = 'br0'\n");
+	put("web4", "owner = '1001'\nbridge = 'br1'\n");
+	put("web8", "owner = '1002'\nzerocopy = 'auto'\npolling = 'adaptive'\n");
+}
+
+} /* namespace */
+
+int main(int argc, char **argv)
+{
+	ktap::Suite suite(argc, argv);
+	device_path = suite.device();
+	const auto add = [&](const char *name, void (*test)()) {
+		suite.add(name, [test] {
+			try {
+				test();
+			} catch (const std::exception &error) {
+				CHECK(false, "%s", error.what());
+			}
+		});
+	};
+	add("taps are as declared, in their bridges", taps_are_as_declared);
+	add("two clients at once: frames pass both ways through both", two_clients_at_once);
+	add("a port is opened by its owner, and kept by admin", others_are_refused);
+	add("a client that disconnects midway leaves a free port",
+		  a_client_that_goes_leaves_a_free_port);
+	add("rubbish is refused, and a client that does not listen cut off",
+		  rubbish_is_refused);
+	add("a user's clients are so many, and others' have room",
+		  too_many_clients_are_turned_away);
+	add("SIGHUP: files are read again, and one with an error leaves its port",
+		  files_are_read_again);
+	add("ports are added and removed, with their files", ports_are_added_and_removed);
+	add("a device is bound to another port and back",
+		  [] { a_device_is_bound_to_another_port_and_back(feature::version_1); });
+	add("so is that of a legacy guest, whose frames have a shorter header",
+	    [] { a_device_is_bound_to_another_port_and_back(0); });
+	add("SIGKILL and SIGTERM under traffic: no frame is lost, and what serves is known again",
+		  it_dies_and_comes_back_under_traffic);
+	add("metrics: what was sent, to the packet", metrics_are_served);
+	add("the module is unloaded and loaded beneath it", the_module_goes_and_comes);
+	add("a second vhostd does not begin", a_second_one_does_not_begin);
+	set_up_machine();
+	const Link br0 = Link::bridge("br0");
+	daemon_ = std::make_unique<Daemon>();
+	const int status = suite.run();
+	daemon_.reset();
+	if (status)
+		std::fputs(slurp(log_path).c_str(), stderr);
+	return status;
+}
