@@ -10,7 +10,7 @@
 //   netcheck hold HOST BYTES SEED GO       as send, but the agent leaves the stream where it came
 //                                          in, in the pages that the network wrote, until the
 //                                          file GO is there
-//   netcheck restless                      write to a megabyte of pages over and over: who migrates
+//   netcheck restless                      write to 4 MB of pages over and over: who migrates
 //                                          this machine has no end until it may stop it a while
 //   netcheck speed                         how fast this machine makes and hashes a stream
 //   netcheck pour|draw HOST BYTES          how fast zeros go to the agent, or come from it
@@ -669,7 +669,7 @@ int run_agent(const char *control_path)
 int run_restless()
 {
 	constexpr std::size_t page = 4096;
-	std::vector<unsigned char> memory(1 << 20);
+	std::vector<unsigned char> memory(4 << 20);
 	for (unsigned char round = 0;; round++) {
 		for (std::size_t at = 0; at < memory.size(); at += page)
 			static_cast<volatile unsigned char &>(memory[at]) = round;
