@@ -113,6 +113,20 @@ TEST(Bind, and_unbind_an_idle_device)
 	b.expect_traffic(10);
 }
 
+TEST(Bind, of_both_queues_or_of_none)
+{
+	SwapBench b;
+	ASSERT_EQ(b.bind(-1, VNA_UNBIND), 0);
+	const u64 used = b.user(b.tx.ring.areas().device); // the second to be started
+	b.kernel.memory.fault(used, 4);
+	EXPECT_EQ(b.bind(b.backend.fd()), -EFAULT);
+	EXPECT_EQ(b.backend.opened, 0u);
+	EXPECT_EQ(b.kernel.state(rx_queue), "off");
+	b.kernel.memory.heal();
+	ASSERT_EQ(b.bind(b.backend.fd()), 0);
+	b.expect_traffic(10);
+}
+
 TEST(Bind, by_another_process_never_touches_the_ring)
 {
 	SwapBench b;

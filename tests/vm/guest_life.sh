@@ -8,7 +8,7 @@
 #   guest_life.sh [-d DEVICE] [-v]
 #
 # NIC 0 has its frames moved by QEMU (vhost=off) until NIC 1, on the device, is plugged in; NICs 2 and 3 are on the device
-# from the start, the latter with two pairs of queues. guest/host.sh has the topology. Output is KTAP.
+# from the start, the latter with four pairs of queues. guest/host.sh has the topology. Output is KTAP.
 
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -52,18 +52,19 @@ start_life() {
 	reader_pid=$!
 	cat < "$work/monitor.out" >> "$work/monitor" &
 	tap_nic 0 && tap_nic 1 && tap_nic 2 && tap_nic 3 multi_queue || return
-	# The device for NIC 1 and NIC 2, and twice for NIC 3, with its tap's queues as 7 and 8.
+	# The device for NIC 1 and NIC 2, and four times for NIC 3, with its tap's queues from 9 on.
 	(
-		exec 3<> "$device" && exec 4<> "$device" && exec 5<> "$device" && exec 6<> "$device" || exit
+		exec 3<> "$device" && exec 4<> "$device" && exec 5<> "$device" && exec 6<> "$device" &&
+			exec 7<> "$device" && exec 8<> "$device" || exit
 		# shellcheck disable=SC2046 # lists of words
-		exec netcheck queues vnat3 7 2 qemu-system-x86_64 -M pc -bios qboot.rom -accel tcg -cpu qemu64 -m 192M -nodefaults -no-user-config \
+		exec netcheck queues vnat3 9 4 qemu-system-x86_64 -M pc -bios qboot.rom -accel tcg -cpu qemu64 -m 192M -nodefaults -no-user-config \
 			-display none -vga none -kernel /guest/vmlinux -initrd /guest/initramfs \
 			-append "console=ttyS0 loglevel=5 panic=-1 reboot=t tsc=reliable shell" \
 			-serial "file:$work/console" \
 			-chardev "pipe,id=control,path=$work/control" -serial chardev:control \
 			-chardev "pipe,id=monitor,path=$work/monitor" -mon chardev=monitor,mode=readline \
 			$(nic_args 0 ifname=vnat0,$ready,vhost=off) $(nic_args 2 ifname=vnat2,$ready,vhost=on,vhostfd=4 "$packed") \
-			$(nic_args 3 fds=7:8,vhost=on,vhostfds=5:6 ,mq=on,vectors=6)
+			$(nic_args 3 fds=9:10:11:12,vhost=on,vhostfds=5:6:7:8 ,mq=on,vectors=10)
 	) > "$work/qemu" 2>&1 < /dev/null &
 	qemu_pid=$!
 }
@@ -164,9 +165,10 @@ driver_leaves_and_returns() {
 		ping_guest 2 && becomes 4 running
 }
 
-# Each pair is a device; the guest has one processor, and uses the second when it is told to.
+# Each pair is a device; the guest has one processor, and uses the others when it is told to.
 pairs_are_switched() {
-	becomes 5 running && ping_guest 3 && guest "netcheck pairs \$(name_of 3) 2" && becomes 6 running && ping_guest 3 &&
+	becomes 5 running && ping_guest 3 && guest "netcheck pairs \$(name_of 3) 4" &&
+		becomes 6 running && becomes 7 running && becomes 8 running && ping_guest 3 &&
 		guest "netcheck pairs \$(name_of 3) 1" && ping_guest 3
 }
 
@@ -192,7 +194,7 @@ check "vhost=off passes frames beside the device" ping_guest 0
 check "NIC on the device: ping" pings_through 2 4
 check "link down and up" link_down_and_up
 check "driver unbound and bound again" driver_leaves_and_returns
-check "mq=on,queues=2: one pair, two, one" pairs_are_switched
+check "mq=on,queues=4: one pair, four, one" pairs_are_switched
 check "from vhost=off to on: a NIC that is plugged in" nic_is_plugged_in
 check "guest reboots: all NICs are there again" guest_reboots
 kill "$qemu_pid" && wait "$qemu_pid"

@@ -81,6 +81,7 @@ long Device::swap(s32 fd, bool by_owner)
 	};
 	std::array<vna_backend *, queue_count> backends{};
 	long error = 0;
+	u32 attached = 0;
 	for (u32 i = 0; i < queue_count && !error; i++) {
 		Queue &q = queues_[i];
 		error = vna_env_backend_open(env_, i, fd, &backends[i]);
@@ -90,11 +91,14 @@ long Device::swap(s32 fd, bool by_owner)
 			error = -efault;
 		if (!error)
 			error = vna_env_backend_attach(backends[i]);
+		attached += !error;
 	}
 	if (error) {
-		for (vna_backend *backend : backends) {
-			if (backend)
-				vna_env_backend_close(backend);
+		for (u32 i = 0; i < queue_count; i++) {
+			if (i < attached)
+				vna_env_backend_detach(backends[i]);
+			if (backends[i])
+				vna_env_backend_close(backends[i]);
 		}
 		return error;
 	}
