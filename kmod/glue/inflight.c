@@ -3,7 +3,8 @@
  * The lifetime.  A frame may outlive the queue that sent it, the descriptor and
  * its owner: a traffic shaper holds it for as long as it likes.  So the slots are
  * an object of their own, with a reference for the queue and one for each frame,
- * and with one to the module, whose code the last frame calls.
+ * and, where some are left when the queue lets go, with one to the module, whose code
+ * the last frame calls.
  *
  * Completion runs in an RCU read section: the slots are freed after one, and who
  * closes them waits for those that might still tell the device.
@@ -198,8 +199,6 @@ int vna_env_inflight_open(struct vna_env *env, vna_u32 queue, struct vna_infligh
 	init_waitqueue_head(&inflight->wait);
 	for (i = 0; i < VNA_MAX_IN_FLIGHT; i++)
 		inflight->slots[i].inflight = inflight;
-	/* The device's own reference is held by whoever called. */
-	__module_get(THIS_MODULE);
 	rcu_assign_pointer(env->queues[queue].inflight, inflight);
 	*out = inflight;
 	return 0;
@@ -240,9 +239,16 @@ void vna_env_inflight_close(struct vna_inflight *inflight)
 
 	RCU_INIT_POINTER(env->queues[inflight->queue].inflight, NULL);
 	RCU_INIT_POINTER(inflight->env, NULL);
-	/* With no frame left, none is about to tell the device. */
-	if (atomic_read_acquire(&inflight->refs) != 1)
-		synchronize_rcu();
+	/* With no frame left, none is about to tell the device; one may still look here. */
+	if (atomic_read_acquire(&inflight->refs) == 1) {
+		if (inflight->user)
+			free_uid(inflight->user);
+		kvfree_rcu(inflight, rcu);
+		return;
+	}
+	/* The descriptor has one of its own so far: for frames that outlive it. */
+	__module_get(THIS_MODULE);
+	synchronize_rcu();
 	inflight_put(inflight);
 }
 
