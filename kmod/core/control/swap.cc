@@ -37,7 +37,9 @@ long Device::bind_by_ioctl(const Call &call, bool unbind)
 	} else {
 		result = bind_both(bind.fd, true, bind.returned);
 	}
-	return result ? result : copy_out(call.arg, bind);
+	if (!result)
+		(void)copy_out(call.arg, bind); // the place was there before, and it is done
+	return result;
 }
 
 long Device::bind_both(s32 fd, bool by_owner, u32 &returned)
