@@ -121,6 +121,7 @@ void Device::take_away(Queue &q, bool by_owner)
 	if (by_owner)
 		return unbind(q, true);
 	drop_backend(q);
+	q.ring().forget(); // there is something only where the ring broke a rule
 	q.ring().clear_error();
 	q.stopped_by.store(RingError::none, std::memory_order_relaxed);
 }
