@@ -59,7 +59,6 @@ public:
 	}
 	void show_base() { shown.base.store(ring().base(), std::memory_order_relaxed); }
 
-
 	// Shows the driver what was completed and interrupts it if it wants that.
 	// False: the ring failed.
 	[[nodiscard]] bool flush();
