@@ -439,6 +439,16 @@ void rubbish_is_refused()
 		const auto reply = channel.receive();
 		CHECK(reply && reply->body["errno"] == EINVAL, "%s", text.substr(0, 10).c_str());
 	}
+	/* A descriptor is either refused by the kernel, or dropped. */
+	{
+		vhostd::Channel channel = vhostd::Channel::connect(socket_path);
+		try {
+			channel.send({{"op", "status"}}, {STDOUT_FILENO});
+			CHECK(channel.receive()->body["ok"] == true);
+		} catch (const std::system_error &error) {
+			CHECK(error.code() == std::errc::operation_not_permitted, "%s", error.what());
+		}
+	}
 	/* One who asks and does not listen. */
 	vhostd::Channel deaf = vhostd::Channel::connect(socket_path);
 	fcntl(deaf.fd(), F_SETFL, O_NONBLOCK);
