@@ -70,6 +70,17 @@ void Channel::send(const nlohmann::json &body, const std::vector<int> &fds)
 
 std::optional<Message> Channel::receive()
 {
+	return receive(true);
+}
+
+std::optional<nlohmann::json> Channel::receive_body()
+{
+	auto received = receive(false);
+	return received ? std::optional(std::move(received->body)) : std::nullopt;
+}
+
+std::optional<Message> Channel::receive(bool with_fds)
+{
 	// A byte more than is allowed tells what is too long from what just fits.
 	std::string text(max_bytes + 1, '\0');
 	iovec piece{text.data(), text.size()};
@@ -77,8 +88,10 @@ std::optional<Message> Channel::receive()
 	msghdr message{};
 	message.msg_iov = &piece;
 	message.msg_iovlen = 1;
-	message.msg_control = control.bytes;
-	message.msg_controllen = sizeof control.bytes;
+	if (with_fds) {
+		message.msg_control = control.bytes;
+		message.msg_controllen = sizeof control.bytes;
+	}
 	ssize_t n;
 	do
 		n = recvmsg(fd_.get(), &message, MSG_CMSG_CLOEXEC);
@@ -102,7 +115,7 @@ std::optional<Message> Channel::receive()
 	// An empty packet cannot be told from the end: neither is a message.
 	if (n == 0)
 		return std::nullopt;
-	if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ||
+	if (message.msg_flags & MSG_TRUNC || (with_fds && message.msg_flags & MSG_CTRUNC) ||
 	    static_cast<std::size_t>(n) > max_bytes)
 		throw ChannelError("a message is too long");
 	text.resize(static_cast<std::size_t>(n));

@@ -50,11 +50,16 @@ public:
 	// for what is no object of at most max_bytes, std::system_error (EAGAIN where
 	// the socket does not block and nothing is there).
 	[[nodiscard]] std::optional<Message> receive();
+	// The same, of one whose descriptors are not wanted: they never become this process', as
+	// to close another's file may take as long as he likes (FUSE's flush).
+	[[nodiscard]] std::optional<nlohmann::json> receive_body();
 
 	[[nodiscard]] Peer peer() const;
 	[[nodiscard]] int fd() const { return fd_.get(); }
 
 private:
+	[[nodiscard]] std::optional<Message> receive(bool with_fds);
+
 	UniqueFd fd_;
 };
 

@@ -7,23 +7,31 @@
 #include <string_view>
 #include <vector>
 
+#include "base/utf8.hh"
+
 namespace vhostd {
 
 namespace {
 
 constexpr std::string_view prefix = "vhost_net_alt_";
 
-// A label's value, or a help text, in which these may not stand for themselves.
+// A label's value, or a help text, in which these may not stand for themselves; all of it is
+// UTF-8, or nothing of the whole text is taken.
 std::string escaped(std::string_view text)
 {
 	std::string out;
-	for (const char c : text) {
+	while (!text.empty()) {
+		const std::size_t length = utf8_length(text);
+		const char c = text[0];
 		if (c == '\\' || c == '"')
 			out += '\\';
-		if (c == '\n')
+		if (!length)
+			out += "\xef\xbf\xbd"; // U+FFFD
+		else if (c == '\n')
 			out += "\\n";
 		else
-			out += c;
+			out += text.substr(0, length);
+		text.remove_prefix(length ? length : 1);
 	}
 	return out;
 }

@@ -47,6 +47,7 @@ unsigned number(nlattr *const attribute)
 Tun read_tun(nlattr *data, bool carrier)
 {
 	nla_policy policy[IFLA_TUN_MAX + 1] = {};
+	policy[IFLA_TUN_OWNER].type = NLA_U32;
 	policy[IFLA_TUN_NUM_QUEUES].type = policy[IFLA_TUN_NUM_DISABLED_QUEUES].type = NLA_U32;
 	nlattr *at[IFLA_TUN_MAX + 1];
 	netlink_check(nla_parse_nested(at, IFLA_TUN_MAX, data, policy), "rtnetlink");
@@ -55,6 +56,8 @@ Tun read_tun(nlattr *data, bool carrier)
 	tun.header = is_set(at[IFLA_TUN_VNET_HDR]) && !is_set(at[IFLA_TUN_PI]);
 	tun.persistent = is_set(at[IFLA_TUN_PERSIST]);
 	tun.several_queues = is_set(at[IFLA_TUN_MULTI_QUEUE]);
+	if (at[IFLA_TUN_OWNER])
+		tun.owner = nla_get_u32(at[IFLA_TUN_OWNER]);
 	tun.queues = tun.several_queues ? number(at[IFLA_TUN_NUM_QUEUES]) +
 						  number(at[IFLA_TUN_NUM_DISABLED_QUEUES]) :
 					  carrier;

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <sys/types.h>
+
 #include "port/port.hh"
 
 struct nl_msg;
@@ -22,6 +24,7 @@ struct Tun {
 	bool persistent = false;
 	bool several_queues = false; // IFF_MULTI_QUEUE
 	unsigned queues = 0; // that are open, enabled or not; of one without several, by its carrier
+	std::optional<uid_t> owner; // who may attach (TUNSETOWNER); nobody's: anyone
 };
 
 struct Link {

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/if.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "net/tun_flags.hh"
 
@@ -32,6 +33,9 @@ UniqueFd attach(const std::string &tap, bool several_queues)
 	std::memcpy(request.ifr_name, tap.data(), tap.size()); // interface_name_ok()
 	if (ioctl(fd.get(), TUNSETIFF, &request) < 0)
 		fail(tap + ": TUNSETIFF");
+	// Without an owner a tap is anyone's to attach to, and who has a queue may name another.
+	if (ioctl(fd.get(), TUNSETOWNER, static_cast<unsigned long>(geteuid())) < 0)
+		fail(tap + ": TUNSETOWNER");
 	return fd;
 }
 

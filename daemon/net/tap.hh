@@ -10,8 +10,8 @@
 
 namespace vhostd {
 
-// Makes @port's tap, if it is not there, and has it stay (TUNSETPERSIST).  No queue
-// is left attached.  Throws std::system_error: EBUSY if it is there and single-queued
+// Makes @port's tap, if it is not there, and has it stay (TUNSETPERSIST), for none but this
+// process' user and who has CAP_NET_ADMIN to attach to (TUNSETOWNER).  No queue is left attached.  Throws std::system_error: EBUSY if it is there and single-queued
 // with its queue in use, which is how a running guest has it; EINVAL if it is there
 // with other flags, or is no tap.
 void make_tap(const Port &port);

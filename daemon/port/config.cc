@@ -2,6 +2,7 @@
 #include "port/config.hh"
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstdio>
 #include <fstream>
@@ -24,6 +25,9 @@ namespace fs = std::filesystem;
 
 // A port takes a dozen lines: what is longer than this is no port.
 constexpr std::uintmax_t max_file_bytes = 64 * 1024;
+
+// LOGIN_NAME_MAX: it is shown in messages, which are no longer than so.
+constexpr std::size_t max_owner_bytes = 256;
 
 [[noreturn]] void fail(const fs::path &file, const toml::source_region &where,
 		       const std::string &what)
@@ -180,6 +184,9 @@ Port read_port(const toml::table &table, const fs::path &file, const std::string
 	const auto owner = keys.text("owner");
 	if (!owner)
 		keys.missing("owner", "the user who may have the port's descriptors");
+	const auto is_control = [](unsigned char c) { return std::iscntrl(c); };
+	if (owner->size() > max_owner_bytes || std::any_of(owner->begin(), owner->end(), is_control))
+		keys.wrong("owner", "a user's name or number");
 	port.owner = *owner;
 	port.tap = keys.text("tap").value_or(port.name);
 	if (!interface_name_ok(port.tap))
@@ -339,21 +346,52 @@ Ports load_ports(const fs::path &folder)
 	return found;
 }
 
+namespace {
+
+bool write_all(int fd, std::string_view text)
+{
+	while (!text.empty()) {
+		const ssize_t n = write(fd, text.data(), text.size());
+		if (n < 0 && errno != EINTR)
+			return false;
+		text.remove_prefix(n < 0 ? 0 : static_cast<std::size_t>(n));
+	}
+	return true;
+}
+
+// So that what was done in @folder outlives a crash.
+bool sync(const fs::path &folder)
+{
+	const UniqueFd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	return fd && fsync(fd.get()) == 0;
+}
+
+} // namespace
+
 void write_port(const fs::path &folder, const Port &port)
 {
 	// Not ".toml" at the end, so what a crash leaves is no port.
 	const fs::path file = folder / (port.name + ".toml"), draft = folder / (port.name + ".new");
-	const std::string text = to_toml(port);
 	const UniqueFd fd(open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
 			       0644));
-	if (!fd || write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-	    fsync(fd.get()) < 0 || rename(draft.c_str(), file.c_str()) < 0)
-		throw std::system_error(errno, std::generic_category(), file.string());
+	// A file that is there stays: it may be one with an error, which is no port now.
+	const bool written = fd && write_all(fd.get(), to_toml(port)) && fsync(fd.get()) == 0 &&
+			     link(draft.c_str(), file.c_str()) == 0;
+	const bool done = written && sync(folder);
+	const int error = errno;
+	if (fd)
+		unlink(draft.c_str());
+	if (done)
+		return;
+	if (written)
+		unlink(file.c_str());
+	throw std::system_error(error, std::generic_category(), file.string());
 }
 
 void delete_port(const fs::path &folder, const std::string &name)
 {
 	fs::remove(folder / (name + ".toml"));
+	(void)sync(folder); // it is gone; at worst a crash brings it back
 }
 
 } // namespace vhostd

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <stdexcept>
 #include <system_error>
 
 #include <spdlog/spdlog.h>
@@ -50,9 +51,9 @@ void Clients::serve(Place client)
 
 bool Clients::answer(Client &client)
 {
-	std::optional<Message> request;
+	std::optional<nlohmann::json> request;
 	try {
-		request = client.channel.receive();
+		request = client.channel.receive_body();
 	} catch (const ChannelError &error) {
 		spdlog::debug("process {}: {}", client.peer.pid, error.what());
 		dismiss(client, EINVAL, error.what());
@@ -60,7 +61,7 @@ bool Clients::answer(Client &client)
 	} catch (const std::system_error &error) {
 		return error.code() == std::errc::resource_unavailable_try_again;
 	}
-	return request && send(client, requests_.answer(request->body, client.peer));
+	return request && send(client, requests_.answer(*request, client.peer));
 }
 
 bool Clients::send(Client &client, const Message &reply)
@@ -74,8 +75,10 @@ bool Clients::send(Client &client, const Message &reply)
 	} catch (const std::system_error &error) {
 		// He is gone, or does not read what he is told.
 		spdlog::debug("process {}: {}", client.peer.pid, error.what());
-		return false;
+	} catch (const std::length_error &error) {
+		spdlog::error("process {}: a reply: {}", client.peer.pid, error.what());
 	}
+	return false;
 }
 
 void Clients::dismiss(Client &client, int error, const std::string &reason)

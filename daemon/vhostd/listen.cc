@@ -13,6 +13,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+
 namespace vhostd {
 
 namespace {
@@ -36,6 +40,9 @@ UniqueFd listen_at_path(const std::string &path, int type)
 	UniqueFd fd(socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 	if (unlink(path.c_str()) < 0 && errno != ENOENT)
 		fail(path);
+	// Descriptors of others are not wanted: from 6.16 on the kernel refuses to send them.
+	const int none = 0;
+	(void)setsockopt(fd.get(), SOL_SOCKET, SO_PASSRIGHTS, &none, sizeof none);
 	// Who may ask what is decided by credentials, not by the socket's mode.
 	if (!fd ||
 	    bind(fd.get(), reinterpret_cast<const sockaddr *>(&address), sizeof address) < 0 ||

@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include "ipc/refused.hh"
 #include "netlink/error.hh"
@@ -24,6 +25,13 @@ struct Problem {
 bool fits(const Tun &tun, const Port &port)
 {
 	return tun.header && tun.several_queues == (port.queues > 1);
+}
+
+// Whether others than vhostd may attach to a tap that is free: it was made by someone else, or who
+// had a queue gave it to himself.
+bool anyones(const Link &link)
+{
+	return link.tun->owner != geteuid() && !link.tun->queues;
 }
 
 // Whether @link may be taken for @port's tap.
@@ -195,9 +203,8 @@ void PortTable::mend(KeptPort &kept, const Link *bridge)
 			kept.link.reset();
 		}
 	}
-	if (!kept.link) {
-		host_.make_tap(port);
-		changed_ = true;
+	if (!kept.link || anyones(*kept.link)) {
+		make_tap(port);
 		kept.link = host_.link(port.tap);
 		if (!kept.link)
 			throw Problem{PortState::waiting, port.tap + " is gone again"};
@@ -217,6 +224,19 @@ void PortTable::mend(KeptPort &kept, const Link *bridge)
 		throw Problem{PortState::waiting, "there is no bridge " + *port.bridge};
 	if (port.bridge && !is_bridge)
 		throw Problem{PortState::waiting, *port.bridge + " is no bridge"};
+}
+
+// Makes a tap, or one that is there vhostd's.
+void PortTable::make_tap(const Port &port)
+{
+	try {
+		host_.make_tap(port);
+		changed_ = true;
+	} catch (const std::system_error &error) {
+		// Its queue is in use all the same, by one who had it say that its carrier is off.
+		if (error.code() != std::errc::device_or_resource_busy)
+			throw;
+	}
 }
 
 void PortTable::remove_tap(const Link &link)

@@ -28,6 +28,8 @@ namespace {
 constexpr unsigned protocol = 1;
 constexpr std::size_t max_errors = 20, max_error_bytes = 400; // even if all is escaped
 // Of the ports in one reply: with what is around them it fits into a message.
+// Of a port: who has its tap may have it with as many as he can open.
+constexpr std::size_t max_shown_devices = 1000;
 constexpr std::size_t max_shown_bytes = Channel::max_bytes - 1024;
 
 [[noreturn]] void invalid(const std::string &what)
@@ -136,7 +138,7 @@ json describe(const KeptPort &kept, const std::vector<Serves> *serving)
 	if (serving) {
 		std::set<std::uint32_t> devices;
 		for (const Serves &each : *serving) {
-			if (each.ifindex == kept.link->index)
+			if (each.ifindex == kept.link->index && devices.size() < max_shown_devices)
 				devices.insert(each.device);
 		}
 		port["devices"] = devices;

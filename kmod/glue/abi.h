@@ -256,6 +256,12 @@ void vna_env_lock_device(struct vna_env *env);
 void vna_env_unlock_device(struct vna_env *env);
 void vna_env_lock_queue(struct vna_env *env, vna_u32 queue);
 void vna_env_unlock_queue(struct vna_env *env, vna_u32 queue);
+/*
+ * The same for who is not to wait for the owner for ever, whose page may be missing under either
+ * lock: nonzero, what the ioctl is to return, if a signal came first.
+ */
+int vna_env_lock_device_unless_signal(struct vna_env *env);
+int vna_env_lock_queue_unless_signal(struct vna_env *env, vna_u32 queue);
 
 /* Makes the caller the owner.  -EINVAL for who has no memory.  P */
 int vna_env_owner_attach(struct vna_env *env);

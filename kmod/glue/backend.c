@@ -85,29 +85,38 @@ static struct vna_env_backend *shown(const struct vna_backend *backend)
 	return &backend->poller.env->queues[backend->poller.queue].backend;
 }
 
+static void show_as(struct vna_env_backend *show, const struct vna_env_backend *as)
+{
+	show->of = as->of;
+	WRITE_ONCE(show->type, as->type);
+	WRITE_ONCE(show->ifindex, as->ifindex);
+}
+
 int vna_env_backend_attach(struct vna_backend *backend)
 {
 	struct vna_env_backend *show = shown(backend);
+	struct vna_env_backend as = {.of = backend};
 	int error = vna_poller_start(&backend->poller, backend->file);
 
 	if (error)
 		return error;
-	show->of = backend;
-	WRITE_ONCE(show->type, backend->ops->type(backend));
-	WRITE_ONCE(show->ifindex, backend->ops->ifindex(backend, backend->poller.env->net));
+	as.type = backend->ops->type(backend);
+	as.ifindex = backend->ops->ifindex(backend, backend->poller.env->net);
+	backend->before = *show;
+	show_as(show, &as);
 	return 0;
 }
 
 void vna_env_backend_detach(struct vna_backend *backend)
 {
+	static const struct vna_env_backend none = {.type = VHOST_NET_ALT_BACKEND_TYPE_NONE};
 	struct vna_env_backend *show = shown(backend);
 
-	/* A new one may be attached already. */
-	if (show->of == backend) {
-		show->of = NULL;
-		WRITE_ONCE(show->ifindex, 0);
-		WRITE_ONCE(show->type, VHOST_NET_ALT_BACKEND_TYPE_NONE);
-	}
+	/* A new one may be attached already, and stay; or it goes, and the old one stays. */
+	if (show->of == backend)
+		show_as(show, &backend->before);
+	else if (show->of && show->of->before.of == backend)
+		show->of->before = none;
 	vna_poller_stop(&backend->poller);
 	if (backend->ops->untake)
 		backend->ops->untake(backend);

@@ -6,6 +6,7 @@
 #include <linux/net.h>
 #include <linux/netdev_features.h>
 
+#include "glue/env.h"
 #include "glue/poll.h"
 
 struct tun_msg_ctl;
@@ -18,6 +19,8 @@ struct vna_backend {
 	struct socket *sock;
 	struct vna_poller poller;
 	bool refers; /* ops->refer() may be called */
+	/* What the queue showed before: of the backend that this one may yet fail to replace. */
+	struct vna_env_backend before;
 };
 
 /* As the vna_env_backend_ function of that name, but for what is said. */

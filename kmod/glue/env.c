@@ -75,6 +75,16 @@ void vna_env_lock_queue(struct vna_env *env, vna_u32 queue)
 	mutex_lock_nested(&env->queue_locks[queue], queue);
 }
 
+int vna_env_lock_device_unless_signal(struct vna_env *env)
+{
+	return mutex_lock_interruptible(&env->lock) ? -ERESTARTSYS : 0;
+}
+
+int vna_env_lock_queue_unless_signal(struct vna_env *env, vna_u32 queue)
+{
+	return mutex_lock_interruptible_nested(&env->queue_locks[queue], queue) ? -ERESTARTSYS : 0;
+}
+
 void vna_env_unlock_queue(struct vna_env *env, vna_u32 queue)
 {
 	mutex_unlock(&env->queue_locks[queue]);

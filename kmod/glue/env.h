@@ -39,7 +39,7 @@ struct vna_env {
 	/* Of each queue, for netlink: who binds backends and stops queues writes. */
 	struct {
 		struct vna_env_backend {
-			const struct vna_backend *of; /* for comparison only */
+			struct vna_backend *of; /* attached, or NULL */
 			u32 type;
 			int ifindex; /* 0: none in the device's namespace */
 		} backend;

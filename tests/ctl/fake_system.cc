@@ -117,7 +117,7 @@ std::vector<Queue> FakeSystem::queues(std::optional<std::uint32_t> device)
 			     VHOST_NET_ALT_A_QUEUE_PAD)
 			.u32(VHOST_NET_ALT_A_QUEUE_BACKEND, VHOST_NET_ALT_BACKEND_TYPE_TAP)
 			.u32(VHOST_NET_ALT_A_QUEUE_IFINDEX, 5)
-			.string(VHOST_NET_ALT_A_QUEUE_IFNAME, "tap0");
+			.string(VHOST_NET_ALT_A_QUEUE_IFNAME, ifname);
 		if (id)
 			message.flag(VHOST_NET_ALT_A_QUEUE_IN_ORDER);
 		all.push_back(parse<Queue>(spec::queue, message));
@@ -199,7 +199,7 @@ std::optional<Event> FakeSystem::event()
 
 std::string FakeSystem::process(std::uint32_t pid)
 {
-	return pid == 4321 ? "qemu-system-x86" : "";
+	return pid == 4321 ? owner : "";
 }
 
 Machine FakeSystem::machine(const std::vector<std::string> &interfaces,

@@ -31,6 +31,7 @@ public:
 	Clock::time_point now() override { return now_; }
 	void sleep(std::chrono::nanoseconds duration) override;
 
+	std::string owner = "qemu-system-x86", ifname = "tap0";
 	bool loaded = true;
 	Machine is; // interfaces of it are told if they are asked for
 	std::deque<vhostd::Event> events;

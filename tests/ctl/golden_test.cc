@@ -105,6 +105,32 @@ TEST_F(Golden, Top)
 	expect("top.json", {"-j", "top", "-n", "2", "tap0"});
 }
 
+// A process is called what it likes (prctl(2)), an interface nearly so.
+TEST_F(Golden, NoNameSteersATerminal)
+{
+	system.owner = "\x1b]0;a\a\x7f\xc2\x9b\xff\xc3\xa4\xed\xa0\x80";
+	system.ifname = "\x1b[2Jt\r";
+	system.is.interfaces[system.ifname] = {false, true, true, {}};
+	const auto output = [&](const std::vector<std::string> &words) {
+		std::ostringstream out;
+		(void)run_command({parse(words), system, out});
+		return out.str();
+	};
+	EXPECT_NE(output({"dev", "show", "1"}).find(
+			  "owner \\x1b]0;a\\x07\\x7f\\xc2\\x9b\\xff\xc3\xa4\\xed\\xa0\\x80"),
+		  std::string::npos);
+	for (const char *command : {"dev", "queue", "top", "doctor"}) {
+		std::vector<std::string> words{command};
+		if (words[0] == "top")
+			words.insert(words.end(), {"-n", "1"});
+		const std::string text = output(words);
+		EXPECT_EQ(text.find_first_of("\x1b\x7f\a\r"), std::string::npos) << text;
+		EXPECT_EQ(text.find("\\x1b[2Jt\\x0d") == std::string::npos, words[0] == "dev") << text;
+	}
+	EXPECT_TRUE(Json::accept(output({"-j", "dev", "show"})));
+	EXPECT_TRUE(Json::accept(output({"-j", "queue", "show"})));
+}
+
 TEST_F(Golden, Doctor)
 {
 	expect("doctor.txt", {"doctor"});

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 using namespace vhostd;
 
@@ -61,6 +62,40 @@ TEST_F(ChannelTest, DescriptorsCrossAndNameTheSameFile)
 		EXPECT_EQ(sent.st_rdev, received.st_rdev);
 		EXPECT_TRUE(fcntl(fd.get(), F_GETFD) & FD_CLOEXEC);
 	}
+}
+
+TEST_F(ChannelTest, DescriptorsThatAreNotWantedAreNeverClosedHere)
+{
+	// Whoever closes any descriptor of a file loses his locks of it (fcntl(2)).
+	char name[] = "/tmp/channel_test.XXXXXX";
+	const UniqueFd file(mkstemp(name));
+	struct flock lock = {};
+	lock.l_type = F_WRLCK;
+	ASSERT_EQ(fcntl(file.get(), F_SETLK, &lock), 0);
+	const auto in_child = [](auto &&act) {
+		const pid_t pid = fork();
+		if (!pid)
+			_exit(act());
+		int status = 0;
+		waitpid(pid, &status, 0);
+		return status;
+	};
+	ASSERT_EQ(in_child([&] {
+			  here.send({{"op", "list"}}, {open(name, O_RDWR | O_CLOEXEC)});
+			  return 0;
+		  }),
+		  0);
+	const std::size_t before = open_fds();
+	const auto body = there.receive_body();
+	ASSERT_TRUE(body);
+	EXPECT_EQ((*body)["op"], "list");
+	EXPECT_EQ(open_fds(), before);
+	EXPECT_EQ(in_child([&] {
+			  struct flock found = lock;
+			  return fcntl(file.get(), F_GETLK, &found) || found.l_type != F_WRLCK;
+		  }),
+		  0);
+	unlink(name);
 }
 
 TEST_F(ChannelTest, RubbishIsRefusedAndItsDescriptorsAreClosed)

@@ -100,6 +100,10 @@ TEST(Config, WhatIsWrongIsToldWithItsPlace)
 	EXPECT_EQ(refusal("tap = 'a'").substr(0, 25), "1:1: owner: missing: the ");
 	EXPECT_EQ(refusal("owner = 3"), "1:9: owner: expected a text, such as \"vm1\"");
 	EXPECT_EQ(refusal("owner = ''"), "1:9: owner: expected a text, such as \"vm1\"");
+	for (const std::string &owner : {std::string(257, 'a'), std::string("root\\u0000x"),
+					 std::string("a\\nb"), std::string("\\u001b[2J")})
+		EXPECT_EQ(refusal("owner = \"" + owner + '"'),
+			  "1:9: owner: expected a user's name or number");
 	EXPECT_EQ(refusal("owner = 'a'\n\nmtu = 67"), "3:7: mtu: expected a number from 68 to 65535");
 	EXPECT_EQ(refusal("owner = 'a'\nmtu = 65536"),
 		  "2:7: mtu: expected a number from 68 to 65535");
@@ -172,6 +176,26 @@ TEST_F(Folder, OfTwoPortsWithOneTapNeitherHasIt)
 		  std::string::npos);
 	EXPECT_NE(found.errors[1].find("c.toml: tap c is another port's too: a.toml"),
 		  std::string::npos);
+}
+
+TEST_F(Folder, AFileThatIsThereIsNotWrittenOver)
+{
+	put("web1.toml", "owner = 'vm1");
+	Port port;
+	port.name = port.tap = "web1";
+	port.owner = "vm2";
+	try {
+		write_port(path, port);
+		FAIL();
+	} catch (const std::system_error &error) {
+		EXPECT_EQ(error.code(), std::errc::file_exists);
+	}
+	EXPECT_EQ(load_ports(path).refused, std::vector<std::string>{"web1"});
+	EXPECT_FALSE(fs::exists(path / "web1.new"));
+	port.name = port.tap = "web2";
+	write_port(path, port);
+	EXPECT_EQ(load_ports(path).ports, std::vector<Port>{port});
+	EXPECT_FALSE(fs::exists(path / "web2.new"));
 }
 
 TEST_F(Folder, AFolderThatIsMissingIsAnError)

@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "netlink/error.hh"
 #include "vhostd/host.hh"
@@ -24,6 +25,7 @@ public:
 	std::map<std::uint32_t, unsigned> backends; // the ifindex of each open device; 0: none
 	std::set<std::uint32_t> stubborn;	    // devices that refuse to be bound
 	std::map<std::uint32_t, std::string> set_up_for;
+	std::set<std::string> hidden_users; // taps in use whose carrier says that they are not
 	bool loaded = true;
 	unsigned changes = 0;
 	unsigned offloads = ~0u; // of every tap
@@ -69,9 +71,14 @@ public:
 
 	void make_tap(const Port &port) override
 	{
-		Link &link = put(port.tap, "tun");
-		link.up = false;
-		link.tun = Tun{true, true, true, port.queues > 1, 0};
+		if (hidden_users.contains(port.tap))
+			throw std::system_error(EBUSY, std::generic_category(), port.tap);
+		if (!there.contains(port.tap)) {
+			Link &link = put(port.tap, "tun");
+			link.up = false;
+			link.tun = Tun{true, true, true, port.queues > 1, 0, {}};
+		}
+		there.at(port.tap).tun->owner = geteuid();
 	}
 	std::vector<UniqueFd> open_tap(const Port &port, unsigned count, const Framing &as) override
 	{

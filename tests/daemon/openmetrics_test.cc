@@ -107,6 +107,17 @@ TEST(OpenMetrics, BatchesAreAHistogram)
 	EXPECT_EQ(below("+Inf"), std::to_string(sum));
 }
 
+TEST(OpenMetrics, WhatIsNotUtf8DoesNotSpoilTheRest)
+{
+	Snapshot snapshot = two_queues();
+	for (Queue &queue : snapshot.queues)
+		queue.put(VHOST_NET_ALT_A_QUEUE_IFNAME, std::string("\xc3\xa4\xff\xe2\x82\xc0\x80"));
+	const std::string text = openmetrics(snapshot);
+	EXPECT_EQ(value(text, "vhost_net_alt_queue_running{dev=\"1\",queue=\"0\",type=\"rx\",ifname=\""
+			      "\xc3\xa4\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"}"),
+		  "1");
+}
+
 TEST(OpenMetrics, APortIsALabel)
 {
 	const std::string text = openmetrics(two_queues(), {{"t\"a\\p\n0", "web1"}});

@@ -75,6 +75,28 @@ TEST_F(PortTableTest, ATapIsMadeAsDeclaredAndKeptSo)
 	EXPECT_TRUE(host.there.contains("web1"));
 }
 
+TEST_F(PortTableTest, NobodyElseMayAttachToAFreeTap)
+{
+	declare({port("web1")});
+	table.keep();
+	std::optional<uid_t> &owner = host.there.at("web1").tun->owner;
+	EXPECT_EQ(owner, geteuid());
+	host.there.at("web1").tun->queues = 1;
+	owner = 1001; // by the ioctl of who has the queue
+	EXPECT_FALSE(table.keep()) << "nothing can be done as long as it is in use";
+	host.there.at("web1").tun->queues = 0;
+	host.hidden_users = {"web1"};
+	EXPECT_FALSE(table.keep());
+	EXPECT_EQ(kept("web1").state, PortState::ready);
+	host.hidden_users.clear();
+	EXPECT_TRUE(table.keep());
+	EXPECT_EQ(owner, geteuid());
+	owner.reset();
+	EXPECT_TRUE(table.keep());
+	EXPECT_EQ(owner, geteuid());
+	EXPECT_FALSE(table.keep());
+}
+
 TEST_F(PortTableTest, ANewTableTakesUpWhatIsThere)
 {
 	declare({port("web1")});
@@ -108,14 +130,14 @@ TEST_F(PortTableTest, ItWaitsForItsBridge)
 TEST_F(PortTableTest, WhatIsNotVhostdsIsLeftAlone)
 {
 	host.put("eth0", "");
-	host.put("web1", "tun").tun = Tun{true, true, true, false, 1};
+	host.put("web1", "tun").tun = Tun{true, true, true, false, 1, {}};
 	Link &named = host.put("web2", "tun");
-	named.tun = Tun{true, true, true, false, 0};
+	named.tun = Tun{true, true, true, false, 0, {}};
 	named.alias = "the printer";
-	host.put("web3", "tun").tun = Tun{true, false, true, false, 0};
-	host.put("tun0", "tun").tun = Tun{false, true, true, false, 0};
-	host.put("web4", "tun").tun = Tun{true, true, true, false, 0};
-	host.put("other", "tun").tun = Tun{true, true, true, false, 0};
+	host.put("web3", "tun").tun = Tun{true, false, true, false, 0, {}};
+	host.put("tun0", "tun").tun = Tun{false, true, true, false, 0, {}};
+	host.put("web4", "tun").tun = Tun{true, true, true, false, 0, {}};
+	host.put("other", "tun").tun = Tun{true, true, true, false, 0, {}};
 	declare({port("eth0"), port("web1"), port("web2"), port("web3"), port("web4"),
 		 port("tun0")});
 	table.keep();

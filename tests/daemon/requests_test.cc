@@ -112,6 +112,21 @@ TEST_F(RequestsTest, TheOwnerOpensAPort)
 	EXPECT_EQ(fds.size(), 4u);
 }
 
+TEST_F(RequestsTest, AReplyFitsIntoAMessageHoweverManyDevicesAPortHas)
+{
+	for (std::uint32_t id = 1; id <= 20000; id++)
+		host.backends[id * 100000] = host.there.at("web1").index;
+	for (const json &request :
+	     {json{{"op", "port-show"}, {"port", "web1"}}, json{{"op", "port-show"}}}) {
+		const json reply = ask(request);
+		ASSERT_TRUE(reply["ok"]);
+		EXPECT_LE(reply.dump().size(), Channel::max_bytes);
+		ASSERT_FALSE(reply["ports"].empty());
+		EXPECT_EQ(reply["ports"][0]["devices"].size(), 1000u);
+		EXPECT_EQ(reply["ports"][0]["devices"][0], 100000u);
+	}
+}
+
 TEST_F(RequestsTest, OthersDoNot)
 {
 	EXPECT_EQ(refusal({{"op", "port-open"}, {"port", "web1"}}, 1002), EPERM);

@@ -102,6 +102,18 @@ TEST(Bind, refuses_and_leaves_all_as_it_was)
 	b.expect_traffic(10);
 }
 
+TEST(Bind, ends_with_a_signal_instead_of_any_lock)
+{
+	SwapBench b;
+	for (unsigned lock = 1; lock <= 3; lock++) { // the device's, and of each queue
+		b.kernel.signal_in = lock;
+		EXPECT_EQ(b.bind(b.other.fd()), -EINTR);
+		EXPECT_EQ(b.other.opened, 0u);
+		b.expect_traffic(10);
+	}
+	EXPECT_EQ(b.bind(b.other.fd()), 0);
+}
+
 TEST(Bind, and_unbind_an_idle_device)
 {
 	SwapBench b;

@@ -12,9 +12,15 @@
 #include "support/mode.hh"
 
 #include <algorithm>
+#include <csignal>
+#include <fcntl.h>
+#include <fstream>
 #include <linux/if_tun.h>
+#include <linux/userfaultfd.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <thread>
 #include <unistd.h>
 
@@ -186,6 +192,52 @@ void who_may_not_is_refused()
 	passes(live, second.far, 7);
 }
 
+/* Whose page it is, he may keep it away: under the device's lock, in this case. */
+void who_waits_for_the_owner_can_be_killed()
+{
+	Live live(device_path);
+	const Wire second("vna1");
+	const std::uint32_t id = id_of(live.rig.device);
+	void *const page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				-1, 0);
+	CHECK(page != MAP_FAILED);
+	const UniqueFd faults(static_cast<int>(syscall(SYS_userfaultfd, O_CLOEXEC)));
+	uffdio_api api{};
+	api.api = UFFD_API;
+	uffdio_register missing{};
+	missing.range = {reinterpret_cast<std::uintptr_t>(page), 4096};
+	missing.mode = UFFDIO_REGISTER_MODE_MISSING;
+	CHECK(!ioctl(faults.get(), UFFDIO_API, &api));
+	CHECK(!ioctl(faults.get(), UFFDIO_REGISTER, &missing));
+	std::thread owner([&] { (void)live.rig.device.request(VHOST_SET_BACKEND_FEATURES, page); });
+	uffd_msg fault;
+	CHECK_EQUAL(read(faults.get(), &fault, sizeof fault), ssize_t{sizeof fault});
+
+	Child binder([&](Child &) {
+		const VhostDevice any(device_path);
+		return bind_both(any, second.tap.fd(), id);
+	});
+	wait_until(
+		[&] {
+			std::ifstream file("/proc/" + std::to_string(binder.pid()) + "/syscall");
+			unsigned long call = 0, fd = 0, request = 0;
+			file >> call >> std::hex >> fd >> request;
+			return call == SYS_ioctl && request == VHOST_NET_ALT_BIND;
+		},
+		"it does not wait");
+	binder.kill(SIGKILL);
+	CHECK_EQUAL(binder.wait(), -SIGKILL); /* or the watchdog has the word */
+
+	uffdio_zeropage zero{};
+	zero.range = missing.range;
+	CHECK(!ioctl(faults.get(), UFFDIO_ZEROPAGE, &zero));
+	owner.join();
+	munmap(page, 4096);
+	live.pass(20);
+	CHECK_ERRNO(bind_both(live.rig.device, second.tap.fd()), 0);
+	passes(live, second.far, 7);
+}
+
 /* --- what is refused --- */
 
 void what_is_wrong_changes_nothing()
@@ -283,6 +335,7 @@ int main(int argc, char **argv)
 	    frames_without_a_buffer_go_back_to_the_old_tap);
 	add("another process swaps by id", another_process_swaps_by_id);
 	add("who may not is refused", who_may_not_is_refused);
+	add("who waits for the owner can be killed", who_waits_for_the_owner_can_be_killed);
 	add("what is wrong changes nothing", what_is_wrong_changes_nothing);
 	add("a tap that leaves more to the driver is refused", a_tap_with_more_offloads_is_refused);
 	add("devices close while they are bound by id",

@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <fstream>
 #include <linux/if_ether.h>
+#include <linux/if_tun.h>
 #include <memory>
 #include <net/if.h>
 #include <numeric>
@@ -182,6 +183,35 @@ void backends_have_their_type_and_device()
 	CHECK_EQUAL(shown.u32(VHOST_NET_ALT_A_QUEUE_BACKEND), VHOST_NET_ALT_BACKEND_TYPE_MACVTAP);
 	CHECK(shown.string(VHOST_NET_ALT_A_QUEUE_IFNAME) == "mactap0");
 	rig.detach();
+}
+
+/* It is bound to one queue before the other refuses it. */
+void a_bind_that_fails_shows_nothing()
+{
+	Genl genl = family();
+	Rig rig(device_path, {});
+	const std::uint32_t id = id_of(rig.device);
+	const Tap old("vna0", {.offload = TUN_F_CSUM}), plain("vna1");
+	const Tap other("vna2", {.offload = TUN_F_CSUM});
+	CHECK_ERRNO(rig.device.set_backend(rx_queue, old.fd()), 0);
+	CHECK_ERRNO(rig.device.set_backend(tx_queue, plain.fd()), 0);
+	const auto name = [&](unsigned index) {
+		const Attributes shown = queue(genl, id, index);
+		return shown.u32(VHOST_NET_ALT_A_QUEUE_BACKEND) == VHOST_NET_ALT_BACKEND_TYPE_TAP ?
+			       shown.string(VHOST_NET_ALT_A_QUEUE_IFNAME) :
+			       "none";
+	};
+	for (unsigned i = 0; i < 2; ++i) {
+		CHECK_ERRNO(bind_both(rig.device, other.fd()), EOPNOTSUPP);
+		CHECK(name(rx_queue) == "vna0", "%s", name(rx_queue).c_str());
+		CHECK(name(tx_queue) == "vna1", "%s", name(tx_queue).c_str());
+	}
+	CHECK_ERRNO(bind_both(rig.device, plain.fd()), 0);
+	CHECK(name(rx_queue) == "vna1" && name(tx_queue) == "vna1");
+	CHECK_ERRNO(unbind_both(rig.device), 0);
+	for (const unsigned index : {rx_queue, tx_queue})
+		CHECK_EQUAL(queue(genl, id, index).u32(VHOST_NET_ALT_A_QUEUE_BACKEND),
+			    VHOST_NET_ALT_BACKEND_TYPE_NONE);
 }
 
 /* --- statistics --- */
@@ -813,6 +843,7 @@ int main(int argc, char **argv)
 	add("an id is not given again", an_id_is_not_given_again);
 	add("a device and its queues show how they were set up", a_device_shows_how_it_was_set_up);
 	add("backends show their type and network device", backends_have_their_type_and_device);
+	add("a bind that fails shows nothing", a_bind_that_fails_shows_nothing);
 	add("statistics equal what was sent, to the packet", statistics_equal_what_was_sent);
 	add("bad requests are refused in words", bad_requests_are_refused_in_words);
 	add("settings have bounds, and change alone", settings_have_bounds_and_change_alone);

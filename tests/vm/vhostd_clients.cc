@@ -14,6 +14,8 @@
 #include <grp.h>
 #include <map>
 #include <linux/capability.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
 #include <memory>
 #include <optional>
 #include <signal.h>
@@ -243,6 +245,40 @@ void others_are_refused()
 	CHECK_ERRNO(open_refusal(user1, "web1"), 0);
 }
 
+/* Past the daemon: the errno of attaching to a tap by /dev/net/tun. */
+int attach_refusal(uid_t user, const std::string &tap, short flags = 0)
+{
+	const As as(user);
+	const UniqueFd fd(open("/dev/net/tun", O_RDWR | O_CLOEXEC));
+	CHECK(fd.get() >= 0);
+	ifreq request{};
+	tap.copy(request.ifr_name, IFNAMSIZ - 1);
+	request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | flags);
+	return ioctl(fd.get(), TUNSETIFF, &request) ? errno : 0;
+}
+
+void taps_are_had_from_the_daemon_only()
+{
+	CHECK_ERRNO(attach_refusal(user1, "web1"), EPERM);
+	CHECK_ERRNO(attach_refusal(user2, "web1"), EPERM);
+	{
+		const vhostd::OpenPort open = open_port(user2, "web2");
+		CHECK_ERRNO(attach_refusal(user1, "web2", IFF_MULTI_QUEUE), EPERM);
+		/* Who has a queue may say whose the tap is: not for good. */
+		for (const auto &queue : open.tap_fds)
+			CHECK(ioctl(queue.get(), TUNSETOWNER, user1) == 0);
+	}
+	until("the tap is the daemon's again",
+	      [] { return attach_refusal(user1, "web2", IFF_MULTI_QUEUE) == EPERM; });
+	/* A tap that was there before vhostd, or that an older one made. */
+	CHECK_EQUAL(std::system("ip tuntap add web9 mode tap vnet_hdr"), 0);
+	CHECK_ERRNO(attach_refusal(user1, "web9"), 0);
+	DaemonClient client = connect();
+	(void)client.add("web9", {{"owner", "1001"}});
+	CHECK_ERRNO(attach_refusal(user1, "web9"), EPERM);
+	client.remove("web9");
+}
+
 void a_client_that_goes_leaves_a_free_port()
 {
 	for (int i = 0; i < 20; ++i) {
@@ -265,6 +301,16 @@ void rubbish_is_refused()
 		      static_cast<ssize_t>(text.size()));
 		const auto reply = channel.receive();
 		CHECK(reply && reply->body["errno"] == EINVAL, "%s", text.substr(0, 10).c_str());
+	}
+	/* A descriptor is either refused by the kernel, or dropped. */
+	{
+		vhostd::Channel channel = vhostd::Channel::connect(socket_path);
+		try {
+			channel.send({{"op", "status"}}, {STDOUT_FILENO});
+			CHECK(channel.receive()->body["ok"] == true);
+		} catch (const std::system_error &error) {
+			CHECK(error.code() == std::errc::operation_not_permitted, "%s", error.what());
+		}
 	}
 	/* One who asks and does not listen. */
 	vhostd::Channel deaf = vhostd::Channel::connect(socket_path);
@@ -530,6 +576,7 @@ int main(int argc, char **argv)
 	add("taps are as declared, in their bridges", taps_are_as_declared);
 	add("two clients at once: frames pass both ways through both", two_clients_at_once);
 	add("a port is opened by its owner, and kept by admin", others_are_refused);
+	add("nobody attaches to a port's tap past the daemon", taps_are_had_from_the_daemon_only);
 	add("a client that disconnects midway leaves a free port",
 		  a_client_that_goes_leaves_a_free_port);
 	add("rubbish is refused, and a client that does not listen cut off",

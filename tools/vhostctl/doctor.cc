@@ -4,6 +4,7 @@
 
 #include "commands.hh"
 #include "findings.hh"
+#include "text.hh"
 
 namespace vhostctl {
 
@@ -48,8 +49,9 @@ int doctor(const Context &context)
 		context.print({{"doctor", all}});
 	} else {
 		for (const Finding &finding : findings)
-			context.out << to_string(finding.level) << ": " << finding.about << ": "
-				    << finding.problem << ".\n    " << finding.advice << ".\n";
+			context.out << to_string(finding.level) << ": " << printable(finding.about)
+				    << ": " << printable(finding.problem) << ".\n    "
+				    << printable(finding.advice) << ".\n";
 		if (findings.empty())
 			context.out << "Nothing is wrong.\n";
 	}

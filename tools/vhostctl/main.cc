@@ -6,6 +6,7 @@
 #include "commands.hh"
 #include "host.hh"
 #include "ipc/client.hh"
+#include "text.hh"
 
 namespace {
 
@@ -41,10 +42,10 @@ int main(int argc, char **argv)
 	} catch (const vhostd::RequestRefused &refused) {
 		complain(refused);
 	} catch (const vhostd::Refused &refused) {
-		std::cerr << "Error: " << refused.what() << ".\nvhostd answers: "
+		std::cerr << "Error: " << printable(refused.what()) << ".\nvhostd answers: "
 			  << std::strerror(refused.error()) << '\n';
 	} catch (const std::exception &error) {
-		std::cerr << "Error: " << error.what() << '\n';
+		std::cerr << "Error: " << printable(error.what()) << '\n';
 	}
 	return status_refused;
 }

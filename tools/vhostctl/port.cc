@@ -5,6 +5,7 @@
 #include "commands.hh"
 #include "daemon.hh"
 #include "port_config.hh"
+#include "text.hh"
 
 namespace vhostctl {
 
@@ -70,7 +71,7 @@ void reload(const Context &context)
 	if (context.line.json)
 		return context.print({{"errors", errors}});
 	for (const std::string &error : errors)
-		context.out << error << '\n';
+		context.out << printable(error) << '\n';
 }
 
 } // namespace

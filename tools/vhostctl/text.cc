@@ -1,7 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "text.hh"
 
+#include "base/utf8.hh"
+
 namespace vhostctl {
+
+std::string printable(std::string_view text)
+{
+	static constexpr char digits[] = "0123456789abcdef";
+	std::string out;
+	while (!text.empty()) {
+		std::size_t length = vhostd::utf8_length(text);
+		const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+		// U+0000 to U+001F, U+007F to U+009F.
+		const bool control = byte(0) < ' ' || byte(0) == 0x7f ||
+				     (length == 2 && byte(0) == 0xc2 && byte(1) < 0xa0);
+		if (length && !control) {
+			out += text.substr(0, length);
+		} else {
+			length = length ? length : 1;
+			for (std::size_t i = 0; i < length; i++)
+				out += {'\\', 'x', digits[byte(i) >> 4], digits[byte(i) & 15]};
+		}
+		text.remove_prefix(length);
+	}
+	return out;
+}
 
 namespace {
 
@@ -10,7 +34,7 @@ constexpr std::size_t columns = 100;
 std::string plain(const Json &value)
 {
 	if (value.is_string())
-		return value.get<std::string>();
+		return printable(value.get_ref<const std::string &>());
 	if (!value.is_array())
 		return value.dump();
 	std::string all;
@@ -78,7 +102,7 @@ void put(Lines &lines, const Json &object, std::size_t indent, bool nested)
 std::string text(const std::string &handle, const Json &object)
 {
 	Lines lines;
-	lines.word(handle + ':');
+	lines.word(printable(handle) + ':');
 	put(lines, object, 4, false);
 	return lines.end();
 }

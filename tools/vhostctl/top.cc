@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "commands.hh"
+#include "text.hh"
 #include "time.hh"
 
 namespace vhostctl {
@@ -115,7 +116,7 @@ void print(std::ostream &out, const Sample &before, const Sample &after, std::si
 		const std::optional<Rates> r = rates(queue, before, after);
 		std::snprintf(line, sizeof line, "%-9s %-4s %-15s %-7s", handle(queue).c_str(),
 			      queue.name(VHOST_NET_ALT_A_QUEUE_TYPE).c_str(),
-			      queue.ifname().empty() ? "-" : queue.ifname().c_str(),
+			      queue.ifname().empty() ? "-" : printable(queue.ifname()).c_str(),
 			      queue.name(VHOST_NET_ALT_A_QUEUE_STATE).c_str());
 		out << line;
 		if (r) {

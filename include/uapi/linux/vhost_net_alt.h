@@ -71,6 +71,7 @@ struct vhost_net_alt_bind {
  *	EFAULT		it has no owner, or rings or memory are not set up
  *	EOPNOTSUPP	offloads are on (TUNSETOFFLOAD) that the old backend has not
  *	EINVAL		a flag, a negative fd, or one to UNBIND; a backend that is dead
+ *	EINTR		a signal came while the device was busy; nothing was done
  *
  * Zero-copy transmit is the owner's to begin: with VHOST_NET_SET_BACKEND or BIND.
  */

@@ -24,6 +24,27 @@ private:
 	vna_env *env_;
 };
 
+// The same for a caller who leaves when he gets a signal: error() then, and nothing is locked.
+class PatientDeviceLock {
+public:
+	explicit PatientDeviceLock(vna_env *env)
+	    : env_(env), error_(vna_env_lock_device_unless_signal(env))
+	{
+	}
+	~PatientDeviceLock()
+	{
+		if (!error_)
+			vna_env_unlock_device(env_);
+	}
+	PatientDeviceLock(const PatientDeviceLock &) = delete;
+	PatientDeviceLock &operator=(const PatientDeviceLock &) = delete;
+	[[nodiscard]] int error() const { return error_; }
+
+private:
+	vna_env *env_;
+	const int error_;
+};
+
 class QueueLock {
 public:
 	QueueLock(vna_env *env, u32 queue) : env_(env), queue_(queue)

@@ -10,19 +10,32 @@ class Device::AllQueues {
 public:
 	explicit AllQueues(const Device &device) : env_(device.env_)
 	{
-		for (u32 i = 0; i < queue_count; i++)
-			vna_env_lock_queue(env_, i);
+		for (; locked_ < queue_count; locked_++)
+			vna_env_lock_queue(env_, locked_);
+	}
+	// For a caller who leaves when he gets a signal: error() then, and nothing may be done.
+	struct UnlessSignal {};
+	AllQueues(const Device &device, UnlessSignal) : env_(device.env_)
+	{
+		for (; locked_ < queue_count; locked_++) {
+			error_ = vna_env_lock_queue_unless_signal(env_, locked_);
+			if (error_)
+				break;
+		}
 	}
 	~AllQueues()
 	{
-		for (u32 i = queue_count; i-- > 0;)
-			vna_env_unlock_queue(env_, i);
+		while (locked_)
+			vna_env_unlock_queue(env_, --locked_);
 	}
 	AllQueues(const AllQueues &) = delete;
 	AllQueues &operator=(const AllQueues &) = delete;
+	[[nodiscard]] int error() const { return error_; }
 
 private:
 	vna_env *env_;
+	u32 locked_ = 0;
+	int error_ = 0;
 };
 
 } // namespace vna

@@ -42,9 +42,13 @@ long Device::bind_by_ioctl(const Call &call, bool unbind)
 	return result;
 }
 
+// The owner's pages may be missing for as long as he likes, under either lock: whoever binds in
+// his stead can be killed meanwhile.
 long Device::bind_both(s32 fd, bool by_owner, u32 &returned)
 {
-	DeviceLock lock(env_);
+	const PatientDeviceLock lock(env_);
+	if (lock.error())
+		return lock.error();
 	if (by_owner && !is_owner())
 		return -eperm;
 	if (!owned_)
@@ -52,7 +56,9 @@ long Device::bind_both(s32 fd, bool by_owner, u32 &returned)
 	const State before = state();
 	long result;
 	{
-		const AllQueues locks(*this);
+		const AllQueues locks(*this, AllQueues::UnlessSignal());
+		if (locks.error())
+			return locks.error();
 		returned = 0;
 		for (const Queue &q : queues_)
 			returned += q.taken - q.next;

@@ -71,6 +71,11 @@ struct Hooks {
 		k.queues_locked_ &= ~(1u << queue);
 	}
 
+	static int signalled(FakeKernel &k)
+	{
+		return k.signal_in && !--k.signal_in ? -EINTR : 0;
+	}
+
 	static int owner_attach(FakeKernel &k)
 	{
 		k.may_sleep("owner_attach");
@@ -367,6 +372,22 @@ void vna_env_unlock_device(vna_env *env)
 void vna_env_lock_queue(vna_env *env, vna_u32 queue)
 {
 	Hooks::lock_queue(env->kernel, queue);
+}
+
+int vna_env_lock_device_unless_signal(vna_env *env)
+{
+	const int error = Hooks::signalled(env->kernel);
+	if (!error)
+		Hooks::lock_device(env->kernel);
+	return error;
+}
+
+int vna_env_lock_queue_unless_signal(vna_env *env, vna_u32 queue)
+{
+	const int error = Hooks::signalled(env->kernel);
+	if (!error)
+		Hooks::lock_queue(env->kernel, queue);
+	return error;
 }
 
 void vna_env_unlock_queue(vna_env *env, vna_u32 queue)

@@ -48,6 +48,7 @@ public:
 	// The process that calls, and errors of owner_attach() and worker_start().
 	int process = 1;
 	int attach_error = 0;
+	unsigned signal_in = 0; // a signal comes instead of the lock that is asked for then
 	int worker_error = 0;
 	// Workers, by number: which there are, and which of them are the owner's threads.
 	[[nodiscard]] unsigned workers() const { return workers_; }
