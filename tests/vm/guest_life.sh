@@ -52,12 +52,13 @@ start_life() {
 	reader_pid=$!
 	cat < "$work/monitor.out" >> "$work/monitor" &
 	tap_nic 0 && tap_nic 1 && tap_nic 2 && tap_nic 3 multi_queue || return
+	choose_accel
 	# The device for NIC 1 and NIC 2, and four times for NIC 3, with its tap's queues from 9 on.
 	(
 		exec 3<> "$device" && exec 4<> "$device" && exec 5<> "$device" && exec 6<> "$device" &&
 			exec 7<> "$device" && exec 8<> "$device" || exit
 		# shellcheck disable=SC2046 # lists of words
-		exec netcheck queues vnat3 9 4 qemu-system-x86_64 -M pc -bios qboot.rom -accel tcg -cpu qemu64 -m 192M -nodefaults -no-user-config \
+		exec netcheck queues vnat3 9 4 qemu-system-x86_64 -M pc -bios qboot.rom -accel $accel -cpu qemu64 -m 192M -nodefaults -no-user-config \
 			-display none -vga none -kernel /guest/vmlinux -initrd /guest/initramfs \
 			-append "console=ttyS0 loglevel=5 panic=-1 reboot=t tsc=reliable shell" \
 			-serial "file:$work/console" \

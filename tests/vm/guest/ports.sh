@@ -37,10 +37,11 @@ start_port_guest() { # NUMBER [,PROPERTY=VALUE...]: on port webNUMBER
 	mkdir "$base/$1" && of_guest "$1" || return
 	mkfifo "$work/control.in" "$work/control.out" || return
 	: > "$results"
+	choose_accel
 	cat < "$work/control.out" >> "$results" &
 	eval "reader_$1=\$!"
 	vhostctl run --port "web$1" --device "virtio-net-pci,mac=52:54:00:76:6e:0$1,romfile=${2-}" -- \
-		qemu-system-x86_64 -M pc,acpi=off -bios qboot.rom -accel tcg,tb-size=128 -cpu qemu64 -m 96M \
+		qemu-system-x86_64 -M pc,acpi=off -bios qboot.rom -accel $accel -cpu qemu64 -m 96M \
 		-nodefaults -no-user-config -display none -vga none -no-reboot \
 		-kernel /guest/vmlinux -initrd /guest/initramfs \
 		-append "console=ttyS0 loglevel=5 panic=-1 reboot=t tsc=reliable" \
