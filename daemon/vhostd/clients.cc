@@ -5,14 +5,13 @@
 #include <cerrno>
 #include <system_error>
 
-#include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 namespace vhostd {
 
-Clients::Clients(Loop &loop, Requests &requests, UniqueFd listening)
-    : loop_(loop), requests_(requests),
+Clients::Clients(Loop &loop, Requests &requests, LimitedLog &log, UniqueFd listening)
+    : loop_(loop), requests_(requests), log_(log),
       acceptor_(loop, std::move(listening), [this](UniqueFd fd) { accept(std::move(fd)); })
 {
 }
@@ -54,7 +53,7 @@ bool Clients::answer(Client &client)
 	try {
 		request = client.channel.receive();
 	} catch (const ChannelError &error) {
-		spdlog::debug("process {}: {}", client.peer.pid, error.what());
+		log_.debug(account_of(client.peer), "process {}: {}", client.peer.pid, error.what());
 		dismiss(client, EINVAL, error.what());
 		return false;
 	} catch (const std::system_error &error) {
@@ -73,7 +72,7 @@ bool Clients::send(Client &client, const Message &reply)
 		return true;
 	} catch (const std::system_error &error) {
 		// He is gone, or does not read what he is told.
-		spdlog::debug("process {}: {}", client.peer.pid, error.what());
+		log_.debug(account_of(client.peer), "process {}: {}", client.peer.pid, error.what());
 		return false;
 	}
 }
