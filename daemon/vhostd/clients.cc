@@ -53,7 +53,8 @@ bool Clients::answer(Client &client)
 	try {
 		request = client.channel.receive();
 	} catch (const ChannelError &error) {
-		log_.debug(account_of(client.peer), "process {}: {}", client.peer.pid, error.what());
+		log_.debug(account_of(client.peer), "process {}: {}", client.peer.pid,
+			   error.what());
 		dismiss(client, EINVAL, error.what());
 		return false;
 	} catch (const std::system_error &error) {
@@ -72,7 +73,8 @@ bool Clients::send(Client &client, const Message &reply)
 		return true;
 	} catch (const std::system_error &error) {
 		// He is gone, or does not read what he is told.
-		log_.debug(account_of(client.peer), "process {}: {}", client.peer.pid, error.what());
+		log_.debug(account_of(client.peer), "process {}: {}", client.peer.pid,
+			   error.what());
 		return false;
 	}
 }

@@ -3,7 +3,8 @@
 
 #include <algorithm>
 
-namespace vhostd {
+namespace vhostd
+{
 
 std::string account_of(const Peer &peer)
 {

@@ -14,7 +14,8 @@
 
 #include "ipc/channel.hh"
 
-namespace vhostd {
+namespace vhostd
+{
 
 // "user 1001"
 [[nodiscard]] std::string account_of(const Peer &peer);

@@ -9,7 +9,8 @@
 using namespace vhostd;
 using namespace std::chrono_literals;
 
-namespace {
+namespace
+{
 
 class LimitedLogTest : public testing::Test
 {

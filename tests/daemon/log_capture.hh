@@ -9,7 +9,8 @@
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
 
-namespace vhostd {
+namespace vhostd
+{
 
 class LogCapture
 {
