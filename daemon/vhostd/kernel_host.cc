@@ -47,7 +47,7 @@ std::vector<UniqueFd> KernelHost::open_tap(const Port &port, unsigned count, con
 
 unsigned KernelHost::tap_offloads(const std::string &tap)
 {
-	return vhostd::tap_offloads(tap);
+	return vhostd::tap_offloads(tap).on;
 }
 
 UniqueFd KernelHost::open_node() const
