@@ -21,6 +21,8 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/vm/guest/host.sh
 . "$(dirname "$0")/guest/host.sh"
+# shellcheck source=tests/vm/guest/testpmd.sh
+. "$(dirname "$0")/guest/testpmd.sh"
 
 frames=2500
 verbose=no
@@ -35,7 +37,6 @@ done
 shift $((OPTIND - 1))
 [ $# -gt 0 ] || set -- 000 001 010 011 100 101 110 111 111:200
 
-tap=vnad0
 lone=100  # each of these is alone on its way
 crowd=600 # more than both rings hold
 again=500 # after a restart
@@ -44,98 +45,14 @@ bursts=64 # of 32 frames
 made=$((bursts * 32))
 made_parts=60,500,900 # a descriptor each
 made_length=1460
-pmd_pid=
 
-# --- a port's parameters --------------------------------------------------------------------------------------
-
-digit() { # SPEC POSITION
-	echo "$1" | cut -c"$2"
-}
-
-queue_size() { # SPEC
-	case $1 in
-	*:*) echo "${1##*:}" ;;
-	*) echo 256 ;;
-	esac
-}
-
-describe_port() { # SPEC
-	echo "packed_vq=$(digit "$1" 1) in_order=$(digit "$1" 2) mrg_rxbuf=$(digit "$1" 3) queue_size=$(queue_size "$1")"
-}
-
-# Where frames may have several buffers each, the buffers are small, and large frames need more descriptors than DPDK
-# puts into an indirect table (8), so that there are chains in the ring too. But not where the ring is packed and not
-# in order: DPDK gives its indirect descriptors no id there, and takes the one that was in that slot before, which is
-# right only as long as each buffer takes one slot.
-buffers() { # SPEC
-	case $1 in
-	??0*) ;;
-	101*) echo --mbuf-size=2176 --max-pkt-len=9018 --enable-scatter ;;
-	*) echo --mbuf-size=1152 --max-pkt-len=9018 --enable-scatter ;;
-	esac
-}
-
-largest() { # SPEC
-	if [ "$(digit "$1" 3)" = 0 ]; then echo 1514; else echo 9014; fi
-}
-
-# --- testpmd --------------------------------------------------------------------------------------------------
-
-# DPDK wants a place for its sockets, and that no other user could have written to the drivers' folder.
-prepare_machine() {
-	chmod go-w / && mkdir -p /var && { [ -e /var/run ] || ln -s /run /var/run; }
-}
+# --- the network ----------------------------------------------------------------------------------------------
 
 make_tap() {
 	ip tuntap add dev $tap mode tap vnet_hdr || return
 	# Nothing but our own frames.
 	[ ! -e /proc/sys/net/ipv6 ] || echo 1 > /proc/sys/net/ipv6/conf/$tap/disable_ipv6 || return
 	ip link set $tap mtu 9000 up
-}
-
-start_testpmd() { # SPEC
-	local vdev
-	vdev=net_virtio_user0,path=$device,iface=$tap,queues=1,queue_size=$(queue_size "$1")
-	vdev=$vdev,packed_vq=$(digit "$1" 1),in_order=$(digit "$1" 2),mrg_rxbuf=$(digit "$1" 3)
-	rm -f "$work"/*
-	mkfifo "$work/commands" || return
-	: > "$work/testpmd"
-	prompts=1
-	# Received frames are not thrown away at the start, and what the ring has no room for is tried again.
-	# shellcheck disable=SC2046 # words
-	dpdk-testpmd -l 0,1 --no-pci --no-huge -m 128 --no-shconf --no-telemetry \
-		--log-level=pmd.net.virtio.*:debug --vdev "$vdev" \
-		-- -i --no-mlockall --total-num-mbufs=4096 $(buffers "$1") --no-flush-rx --port-topology=loop \
-		< "$work/commands" > "$work/testpmd" 2>&1 &
-	pmd_pid=$!
-	exec 4> "$work/commands"
-	wait_prompt && tell "set fwd macswap retry" && tell "set burst tx delay 10 retry 1000000" && tell start
-}
-
-# The prompt is there when a command is done; what the command prints comes when testpmd ends.
-wait_prompt() {
-	local deadline=$(($(date +%s) + 60))
-	until [ "$(grep -o 'testpmd> ' "$work/testpmd" | wc -l)" -ge $prompts ]; do
-		kill -0 "$pmd_pid" 2> /dev/null || return
-		[ "$(date +%s)" -lt $deadline ] || return
-		sleep 0.05
-	done
-}
-
-tell() { # COMMAND
-	echo "$1" >&4
-	prompts=$((prompts + 1))
-	wait_prompt
-}
-
-quit_testpmd() {
-	local status
-	echo quit >&4
-	wait "$pmd_pid"
-	status=$?
-	pmd_pid=
-	exec 4>&-
-	return $status
 }
 
 # --- what the device shows ------------------------------------------------------------------------------------
