@@ -33,4 +33,4 @@ vna_add_core(vna-core)
 vna_add_core(vna-core-checked)
 target_link_libraries(vna-core-checked PUBLIC vna-checked)
 # What no test asks for is not built.
-set_target_properties(vna-core PROPERTIES EXCLUDE_FROM_ALL ON)
+set_target_properties(vna-core vna-core-checked PROPERTIES EXCLUDE_FROM_ALL ON)

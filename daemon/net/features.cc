@@ -62,7 +62,7 @@ private:
 
 } // namespace
 
-unsigned tap_offloads(const std::string &tap)
+TapOffloads tap_offloads(const std::string &tap)
 {
 	const UniqueFd sock(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 	Request<ethtool_sset_info> info(ETHTOOL_GSSET_INFO, sizeof(std::uint32_t));
@@ -81,16 +81,19 @@ unsigned tap_offloads(const std::string &tap)
 	states->size = blocks;
 	states.ask(sock.get(), tap);
 
-	unsigned flags = 0;
+	TapOffloads offloads;
 	for (std::uint32_t i = 0; i < count; i++) {
 		const char *at = reinterpret_cast<const char *>(names->data) + i * ETH_GSTRING_LEN;
 		const std::string_view name(at, strnlen(at, ETH_GSTRING_LEN));
-		if (!(states->features[i / 32].active & (1u << i % 32)))
-			continue;
-		for (const Feature &feature : features)
-			flags |= feature.name == name ? feature.flag : 0;
+		const ethtool_get_features_block &block = states->features[i / 32];
+		for (const Feature &feature : features) {
+			if (feature.name != name)
+				continue;
+			offloads.offered |= block.available & 1u << i % 32 ? feature.flag : 0;
+			offloads.on |= block.active & 1u << i % 32 ? feature.flag : 0;
+		}
 	}
-	return flags;
+	return offloads;
 }
 
 } // namespace vhostd

@@ -6,8 +6,13 @@
 
 namespace vhostd {
 
-// The offloads that @tap has on now (TUN_F_*), as its features show them: TUNSETOFFLOAD
-// cannot be read back.  Throws std::system_error.
-[[nodiscard]] unsigned tap_offloads(const std::string &tap);
+// TUN_F_*, as the tap's features show them: TUNSETOFFLOAD cannot be read back.
+struct TapOffloads {
+	unsigned offered = 0; // that its reader may take
+	unsigned on = 0; // that it takes now
+};
+
+// Throws std::system_error.
+[[nodiscard]] TapOffloads tap_offloads(const std::string &tap);
 
 } // namespace vhostd

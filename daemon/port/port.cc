@@ -47,6 +47,19 @@ bool interface_name_ok(const std::string &name)
 	       });
 }
 
+std::uint32_t zerocopy_bytes(ZeroCopy zerocopy)
+{
+	switch (zerocopy) {
+	case ZeroCopy::off:
+		return 0;
+	case ZeroCopy::on:
+		return 1;
+	case ZeroCopy::automatic:
+		return automatic_zerocopy_bytes;
+	}
+	return 0;
+}
+
 bool port_name_ok(const std::string &name)
 {
 	return interface_name_ok(name) && name[0] != '.' && name[0] != '-';

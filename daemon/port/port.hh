@@ -19,6 +19,13 @@ using Mac = std::array<std::uint8_t, 6>;
 
 // Whether transmit sends guest pages without copying them.
 enum class ZeroCopy : std::uint8_t { off, on, automatic };
+// Of ZeroCopy::automatic: from how many bytes on.  No frame that a wire carries as it is is as long
+// (jumbo: 9000), only those that are segmented on the way.  Of these copying, which costs by the
+// byte, outweighs what a reference costs a frame: a few pages pinned, and word of when they are free.
+constexpr std::uint32_t automatic_zerocopy_bytes = 16 * 1024;
+// As the module has it (the setting zerocopy): from how many bytes on; 0: never.
+[[nodiscard]] std::uint32_t zerocopy_bytes(ZeroCopy zerocopy);
+
 // What an idle queue does: waits for events, looks for a fixed time, or for as long
 // as it pays.
 struct Polling {

@@ -6,14 +6,13 @@
 #include <stdexcept>
 #include <system_error>
 
-#include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 namespace vhostd {
 
-Clients::Clients(Loop &loop, Requests &requests, UniqueFd listening)
-    : loop_(loop), requests_(requests),
+Clients::Clients(Loop &loop, Requests &requests, LimitedLog &log, UniqueFd listening)
+    : loop_(loop), requests_(requests), log_(log),
       acceptor_(loop, std::move(listening), [this](UniqueFd fd) { accept(std::move(fd)); })
 {
 }
@@ -55,7 +54,8 @@ bool Clients::answer(Client &client)
 	try {
 		request = client.channel.receive_body();
 	} catch (const ChannelError &error) {
-		spdlog::debug("process {}: {}", client.peer.pid, error.what());
+		log_.debug(account_of(client.peer), "process {}: {}", client.peer.pid,
+			   error.what());
 		dismiss(client, EINVAL, error.what());
 		return false;
 	} catch (const std::system_error &error) {
@@ -74,9 +74,11 @@ bool Clients::send(Client &client, const Message &reply)
 		return true;
 	} catch (const std::system_error &error) {
 		// He is gone, or does not read what he is told.
-		spdlog::debug("process {}: {}", client.peer.pid, error.what());
+		log_.debug(account_of(client.peer), "process {}: {}", client.peer.pid,
+			   error.what());
 	} catch (const std::length_error &error) {
-		spdlog::error("process {}: a reply: {}", client.peer.pid, error.what());
+		log_.warn(account_of(client.peer), "process {}: a reply: {}", client.peer.pid,
+			   error.what());
 	}
 	return false;
 }

@@ -5,6 +5,7 @@
 #include <list>
 
 #include "ipc/channel.hh"
+#include "vhostd/limited_log.hh"
 #include "vhostd/listen.hh"
 #include "vhostd/loop.hh"
 #include "vhostd/requests.hh"
@@ -17,7 +18,7 @@ public:
 	static constexpr std::size_t most = 64, most_of_a_user = 16; // root's do not count
 	static constexpr std::chrono::seconds silence{60};
 
-	Clients(Loop &loop, Requests &requests, UniqueFd listening);
+	Clients(Loop &loop, Requests &requests, LimitedLog &log, UniqueFd listening);
 	[[nodiscard]] int fd() const { return acceptor_.fd(); }
 
 private:
@@ -40,6 +41,7 @@ private:
 
 	Loop &loop_;
 	Requests &requests_;
+	LimitedLog &log_;
 	std::list<Client> clients_;
 	Acceptor acceptor_;
 };

@@ -106,7 +106,7 @@ UniqueFd listening(std::vector<StoredFd> &stored, int type, const std::string &a
 
 Daemon::Daemon(Loop &loop, const Options &options)
     : loop_(loop), lock_(only_one(options.socket)), host_(options.device),
-      requests_(host_, ports_, handed_, options.folder), links_(link_changes())
+      requests_(host_, ports_, handed_, log_, options.folder), links_(link_changes())
 {
 	std::vector<StoredFd> stored = supervisor_.take();
 	UniqueFd socket = listening(stored, SOCK_SEQPACKET, options.socket);
@@ -136,19 +136,20 @@ Daemon::Daemon(Loop &loop, const Options &options)
 	});
 	regularly_ = loop.on_time([this] {
 		keep();
+		log_.tell();
 		regularly_.after(regularly);
 	});
 	regularly_.after(regularly);
 
 	requests_.reload();
 	keep();
-	clients_.emplace(loop, requests_, std::move(socket));
+	clients_.emplace(loop, requests_, log_, std::move(socket));
 	if (metrics)
 		metrics_.emplace(loop, std::move(metrics), [this] {
 			try {
 				return this->metrics();
 			} catch (const std::runtime_error &error) {
-				spdlog::error("metrics: {}", error.what());
+				log_.warn("metrics", "metrics: {}", error.what());
 				throw;
 			}
 		});
@@ -198,9 +199,9 @@ void Daemon::told_by_module()
 		switch (event->kind) {
 		case Event::Kind::queue_error: {
 			const Queue queue(event->record);
-			spdlog::warn("device {}, queue {} ({}): stopped: {}", queue.device(),
-				     queue.id(), queue.ifname(),
-				     queue.text(VHOST_NET_ALT_A_QUEUE_RULE_TEXT));
+			log_.warn("guests", "device {}, queue {} ({}): stopped: {}",
+				  queue.device(), queue.id(), queue.ifname(),
+				  queue.text(VHOST_NET_ALT_A_QUEUE_RULE_TEXT));
 			break;
 		}
 		case Event::Kind::loaded:

@@ -11,6 +11,7 @@
 #include "vhostd/clients.hh"
 #include "vhostd/handed.hh"
 #include "vhostd/kernel_host.hh"
+#include "vhostd/limited_log.hh"
 #include "vhostd/loop.hh"
 #include "vhostd/metrics_server.hh"
 #include "vhostd/port_table.hh"
@@ -46,6 +47,7 @@ private:
 	KernelHost host_;
 	PortTable ports_{host_};
 	Handed handed_{supervisor_};
+	LimitedLog log_; // of what guests, clients and scrapers cause
 	Requests requests_;
 	Listener module_;
 	UniqueFd links_;

@@ -23,14 +23,6 @@ namespace {
 	throw std::system_error(errno, std::generic_category(), what);
 }
 
-// Frames from so many bytes on are worth more than the pinning of their pages costs.
-constexpr std::uint64_t automatic_zerocopy = 16384;
-
-std::uint64_t zerocopy_bytes(ZeroCopy zerocopy)
-{
-	return zerocopy == ZeroCopy::off ? 0 : zerocopy == ZeroCopy::on ? 1 : automatic_zerocopy;
-}
-
 // Adds a setting, if the module's specification has it.
 void put(std::vector<Setting> &settings, std::string_view name, std::uint64_t value)
 {
@@ -55,7 +47,7 @@ std::vector<UniqueFd> KernelHost::open_tap(const Port &port, unsigned count, con
 
 unsigned KernelHost::tap_offloads(const std::string &tap)
 {
-	return vhostd::tap_offloads(tap);
+	return vhostd::tap_offloads(tap).on;
 }
 
 UniqueFd KernelHost::open_node() const

@@ -290,7 +290,8 @@ Message Requests::open(const json &request, const Peer &peer)
 	const std::string name = port_name(request);
 	const KeptPort *declared = ports_.find(name);
 	if (declared && declared->uid != peer.uid && !is_admin(peer)) {
-		spdlog::warn("port {}: refused to user {}, process {}", name, peer.uid, peer.pid);
+		log_.warn(account_of(peer), "port {}: refused to user {}, process {}", name,
+			  peer.uid, peer.pid);
 		throw Refused(EPERM,
 			      name + ": only its owner, " + declared->port.owner + ", may open it");
 	}
@@ -320,7 +321,8 @@ Message Requests::open(const json &request, const Peer &peer)
 		fds.push_back(std::move(device.fd));
 	}
 	std::move(taps.begin(), taps.end(), std::back_inserter(fds));
-	spdlog::info("port {}: opened by user {}, process {}", name, peer.uid, peer.pid);
+	log_.info(account_of(peer), "port {}: opened by user {}, process {}", name, peer.uid,
+		  peer.pid);
 	return {std::move(reply), std::move(fds)};
 }
 

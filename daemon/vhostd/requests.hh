@@ -11,6 +11,7 @@
 #include "ipc/channel.hh"
 #include "vhostd/handed.hh"
 #include "vhostd/host.hh"
+#include "vhostd/limited_log.hh"
 #include "vhostd/port_table.hh"
 
 namespace vhostd {
@@ -19,8 +20,9 @@ class Requests
 {
 public:
 	// @folder: that of the ports' files.
-	Requests(Host &host, PortTable &ports, Handed &handed, std::filesystem::path folder)
-	    : host_(host), ports_(ports), handed_(handed), folder_(std::move(folder))
+	Requests(Host &host, PortTable &ports, Handed &handed, LimitedLog &log,
+		 std::filesystem::path folder)
+	    : host_(host), ports_(ports), handed_(handed), log_(log), folder_(std::move(folder))
 	{
 	}
 
@@ -56,6 +58,7 @@ private:
 	Host &host_;
 	PortTable &ports_;
 	Handed &handed_;
+	LimitedLog &log_; // of what clients cause
 	std::filesystem::path folder_;
 	std::vector<std::string> errors_; // of the last time that files were read
 };

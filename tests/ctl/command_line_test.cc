@@ -3,12 +3,14 @@
 #include "command_line.hh"
 
 #include <cstdlib>
+#include <fstream>
 #include <sstream>
 
 #include <gtest/gtest.h>
 
 #include "commands.hh"
 #include "fake_system.hh"
+#include "port/port.hh"
 #include "port_config.hh"
 #include "qemu.hh"
 
@@ -172,6 +174,26 @@ TEST(Qemu, HasDescriptorsByNumber)
 	EXPECT_EQ(qemu_arguments(port, "virtio-net-pci,mac=52:54:00:00:00:01")[3],
 		  "virtio-net-pci,mac=52:54:00:00:00:01,netdev=vna-web1,mq=on,vectors=6,"
 		  "host_mtu=9000");
+}
+
+TEST(DeviceSet, KnowsWordsAsPortsHaveThem)
+{
+	FakeSystem system;
+	std::ostringstream out;
+	for (const char *word : {"off", "on", "auto"}) {
+		const CommandLine line = parse({"dev", "set", "1", "zerocopy", word});
+		EXPECT_EQ(run_command({line, system, out}), 0);
+	}
+	const std::string bytes = std::to_string(vhostd::automatic_zerocopy_bytes);
+	EXPECT_EQ(system.settings, (std::vector<std::string>{"1 zerocopy=0", "1 zerocopy=1",
+							     "1 zerocopy=" + bytes}));
+	// What the pages say of "auto".
+	for (const char *page : {"docs/man/vhostctl.8", "daemon/vhostd.8.in"}) {
+		std::ifstream file(std::string(SOURCE_FOLDER "/") + page);
+		std::ostringstream text;
+		text << file.rdbuf();
+		EXPECT_NE(text.str().find(' ' + bytes + " bytes"), std::string::npos) << page;
+	}
 }
 
 TEST(Qemu, AnAddressIsAPortsAndAMachines)

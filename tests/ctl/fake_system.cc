@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "net/tun_flags.hh"
+
 namespace vhostctl::test {
 
 using namespace vhostd;
@@ -17,11 +19,15 @@ template <class T> T parse(const spec::Set &set, const NetlinkMessage &message)
 	return T(parse_reply(set, message.header()));
 }
 
-void counters(NetlinkMessage &to, std::uint64_t frames, std::uint64_t rule)
+using Counters = std::map<int, std::uint64_t>;
+
+void counters(NetlinkMessage &to, std::uint64_t frames, std::uint64_t rule, const Counters &more = {})
 {
 	const auto u64 = [&](int counter, std::uint64_t value) {
 		to.u64(counter, value, VHOST_NET_ALT_A_COUNTERS_PAD);
 	};
+	for (const auto &[counter, value] : more)
+		u64(counter, value);
 	u64(VHOST_NET_ALT_A_COUNTERS_PACKETS, frames);
 	u64(VHOST_NET_ALT_A_COUNTERS_BYTES, frames * frame_bytes);
 	u64(VHOST_NET_ALT_A_COUNTERS_BUFFERS, frames);
@@ -46,7 +52,9 @@ FakeSystem::FakeSystem()
 	now_ = sys_days(2026y / November / 21) + 16h + 123456us;
 	is.node = Machine::Node{"root", "kvm", "660", true};
 	is.administrator = true;
-	is.interfaces["tap0"] = {true, true, true, "br0"};
+	constexpr unsigned offloads = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN |
+				      TUN_F_USO4 | TUN_F_USO6;
+	is.interfaces["tap0"] = {true, 1500, {offloads, offloads}, 1, "br0", 1500};
 	is.memlock[4321] = 65536;
 }
 
@@ -153,7 +161,9 @@ std::vector<Statistics> FakeSystem::queue_statistics(std::optional<std::uint32_t
 			.u32(VHOST_NET_ALT_A_QSTATS_QUEUE_ID, queue.id())
 			.u32(VHOST_NET_ALT_A_QSTATS_QUEUE_TYPE, queue.type())
 			.nest(tx ? VHOST_NET_ALT_A_QSTATS_TX : VHOST_NET_ALT_A_QSTATS_RX,
-			      [&](NetlinkMessage &to) { counters(to, frames, rule); });
+			      [&](NetlinkMessage &to) {
+				      counters(to, frames, rule, tx && frames ? sending : Counters{});
+			      });
 		all.push_back(parse<Statistics>(spec::qstats, message));
 	}
 	return all;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 
 #include "netlink_message.hh"
 #include "system.hh"
@@ -38,6 +39,7 @@ public:
 	std::vector<std::string> settings; // what was set, as "1 rx_batch=32"
 	std::uint64_t rate = 1000; // frames that are sent in a second
 	bool stopped = false; // queue 1/1 broke a rule
+	std::map<int, std::uint64_t> sending; // more counters of queue 1/1
 
 	void event(const NetlinkMessage &message);
 

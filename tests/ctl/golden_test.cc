@@ -9,6 +9,7 @@
 
 #include "commands.hh"
 #include "fake_system.hh"
+#include "net/tun_flags.hh"
 
 using namespace vhostctl;
 using namespace vhostctl::test;
@@ -138,11 +139,40 @@ TEST_F(Golden, Doctor)
 	system.is.node->usable = false;
 	system.is.administrator = false;
 	system.is.daemon = "/run/vhostd.sock: No such file or directory";
-	system.is.interfaces["tap0"].tso = false;
+	system.is.interfaces["tap0"].offloads.on &= ~(TUN_F_TSO4 | TUN_F_TSO6);
 	expect("doctor_ill.txt", {"doctor"}, status_refused);
 	expect("doctor_ill.json", {"-jp", "doctor"}, status_refused);
 	system.loaded = false;
 	expect("doctor_absent.txt", {"doctor"}, status_refused);
+	// All that is slower than it need be.
+	system = FakeSystem();
+	Machine::Interface &tap = system.is.interfaces["tap0"];
+	tap.offloads = {TUN_F_CSUM | TUN_F_TSO4, 0};
+	tap.queues = 4;
+	tap.master_mtu = 9000;
+	system.sending = {{VHOST_NET_ALT_A_COUNTERS_NO_ROOM, 500},
+			  {VHOST_NET_ALT_A_COUNTERS_ZEROCOPY, 100},
+			  {VHOST_NET_ALT_A_COUNTERS_ZEROCOPY_COPIED, 60},
+			  {VHOST_NET_ALT_A_COUNTERS_COPIED_BACKOFF, 2900},
+			  {VHOST_NET_ALT_A_COUNTERS_COPIED_LIMIT, 3},
+			  {VHOST_NET_ALT_A_COUNTERS_POLLS, 100000},
+			  {VHOST_NET_ALT_A_COUNTERS_POLL_HITS, 7},
+			  {VHOST_NET_ALT_A_COUNTERS_POLL_NS, 123456789},
+			  {VHOST_NET_ALT_A_COUNTERS_IOTLB_MISSES, 300}};
+	expect("doctor_slow.txt", {"doctor"});
+	// What is less than worth a word.
+	tap.offloads = {TUN_F_CSUM | TUN_F_USO4, TUN_F_CSUM};
+	tap.queues = 1;
+	tap.master_mtu = tap.mtu;
+	system.sending = {{VHOST_NET_ALT_A_COUNTERS_NO_ROOM, 100},
+			  {VHOST_NET_ALT_A_COUNTERS_ZEROCOPY, 100},
+			  {VHOST_NET_ALT_A_COUNTERS_ZEROCOPY_COPIED, 40},
+			  {VHOST_NET_ALT_A_COUNTERS_COPIED_BACKOFF, 100},
+			  {VHOST_NET_ALT_A_COUNTERS_POLLS, 100000},
+			  {VHOST_NET_ALT_A_COUNTERS_POLL_HITS, 3000},
+			  {VHOST_NET_ALT_A_COUNTERS_POLL_NS, 123456789},
+			  {VHOST_NET_ALT_A_COUNTERS_IOTLB_MISSES, 100}};
+	expect("doctor_well.txt", {"doctor"});
 }
 
 TEST_F(Golden, Metrics)

@@ -11,6 +11,7 @@
 #include <spdlog/spdlog.h>
 
 #include "fake_host.hh"
+#include "log_capture.hh"
 
 using namespace vhostd;
 using nlohmann::json;
@@ -44,7 +45,7 @@ protected:
 		spdlog::set_level(spdlog::level::off);
 		std::string name = (fs::temp_directory_path() / "ports.XXXXXX").string();
 		folder = mkdtemp(name.data());
-		requests.emplace(host, ports, handed, folder);
+		requests.emplace(host, ports, handed, log, folder);
 		put("web1", "owner = 'vm1'");
 		put("web2", "owner = 'vm2'\nqueues = 2");
 		requests->reload();
@@ -87,6 +88,7 @@ protected:
 	FakeSupervisor supervisor;
 	PortTable ports{host};
 	Handed handed{supervisor};
+	LimitedLog log;
 	std::optional<Requests> requests;
 	std::vector<UniqueFd> fds; // of the last reply
 };
@@ -136,6 +138,28 @@ TEST_F(RequestsTest, OthersDoNot)
 		EXPECT_EQ(refusal({{"op", op}, {"port", "web1"}}, 1001), EPERM) << op;
 	EXPECT_EQ(refusal({{"op", "status"}}, 1002), 0);
 	EXPECT_EQ(refusal({{"op", "port-show"}}, 1002), 0);
+}
+
+TEST_F(RequestsTest, NobodyFillsTheLog)
+{
+	const LogCapture capture;
+	for (unsigned i = 0; i < 1000; i++)
+		open("web1", 1002);
+	EXPECT_EQ(capture.count("port web1: refused to user 1002, process 1"), LimitedLog::burst);
+	log.tell();
+	EXPECT_EQ(capture.count("user 1002: 990 more like this were not logged"), 1u);
+	EXPECT_EQ(capture.lines(), LimitedLog::burst + 1);
+	// The owner neither, nor does he go unseen for it.
+	for (unsigned i = 0; i < 20; i++) {
+		const json reply = open("web1", 1001);
+		ASSERT_TRUE(reply["ok"]);
+		close(reply["devices"][0], "web1");
+	}
+	EXPECT_EQ(capture.count("port web1: opened by user 1001"), LimitedLog::burst);
+	// What gets no more than a refusal is not logged at all.
+	for (unsigned i = 0; i < 1000; i++)
+		ask({{"op", "rubbish"}}, 1003);
+	EXPECT_EQ(capture.count("1003"), 0u);
 }
 
 TEST_F(RequestsTest, APortIsOpenOnceAtATime)

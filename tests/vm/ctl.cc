@@ -12,8 +12,10 @@
 
 #include <algorithm>
 #include <csignal>
+#include <linux/if_tun.h>
 #include <linux/vhost_net_alt.h>
 #include <nlohmann/json.hpp>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -335,9 +337,39 @@ void a_doctor_finds_what_is_wrong()
 	CHECK(levels("version_1").empty());
 	CHECK(levels("no_devices").empty() && levels("link_down").empty());
 	CHECK_EQUAL(ctl({"doctor"}).status, 0);
+	/* What its tap was told that it takes: nothing, all, and all but segments. */
+	CHECK(levels("offload") == "warning interface vna0\n");
+	const auto takes = [&](unsigned offloads) {
+		CHECK(!ioctl(live.wire.tap.fd(), TUNSETOFFLOAD, offloads), "errno %d", errno);
+		return levels("offload");
+	};
+	constexpr unsigned segments = TUN_F_TSO4 | TUN_F_TSO6;
+	/* A kernel may have more to offer, of which there is a note. */
+	CHECK(!takes(TUN_F_CSUM | segments | TUN_F_TSO_ECN).starts_with("warning"));
+	CHECK(takes(TUN_F_CSUM) == "warning interface vna0\n");
+	CHECK(levels("mtu").empty() && levels("queues").empty());
+	{
+		const Link bridge = Link::bridge("vnb0");
+		set_master("vna0", "vnb0");
+		CHECK(levels("mtu").empty());
+		set_mtu("vnb0", 1400);
+		CHECK(levels("mtu") == "warning interface vna0\n");
+	}
 	set_up("vna0", false);
 	CHECK(levels("link_down") == "error interface vna0\n");
 	CHECK_EQUAL(ctl({"doctor"}).status, 2);
+}
+
+void a_doctor_counts_queues()
+{
+	const TapOptions options{.multi_queue = true};
+	const Live live(device_path, {}, "vnm0", options);
+	const auto report = [] { return ctl({"doctor"}).out; };
+	CHECK(report().find("queues of it are open") == std::string::npos);
+	const Tap second("vnm0", options);
+	CHECK(report().find("interface vnm0: 2 queues of it are open, and 1 of them served") !=
+		      std::string::npos,
+	      "%s", report().c_str());
 }
 
 /* --- without the module --- */
@@ -381,6 +413,7 @@ int main(int argc, char **argv)
 	add("devices that come, change, break a rule and go are told of", events_are_told);
 	add("a monitor that is too slow is told so", who_is_too_slow_is_told_so);
 	add("a doctor finds what is wrong", a_doctor_finds_what_is_wrong);
+	add("a doctor counts the queues that a device serves", a_doctor_counts_queues);
 	add("the module may go and come", the_module_may_go_and_come);
 	return suite.run();
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/version.hh"
 #include "metrics/openmetrics.hh"
 #include "text.hh"
 
@@ -56,7 +57,7 @@ int run_command(const Context &context)
 		return 0;
 	}
 	if (line.object == "version") {
-		context.out << "vhostctl, vhost-net-alt " VNA_VERSION "\n";
+		context.out << "vhostctl, vhost-net-alt " << version << '\n';
 		return 0;
 	}
 	if (line.object == "doctor")

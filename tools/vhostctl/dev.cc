@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "commands.hh"
+#include "port/port.hh"
 
 namespace vhostctl {
 
@@ -43,11 +44,11 @@ void show_devices(const Context &context)
 // What people say for numbers, as ports' files have it (vhostd(8)).
 constexpr struct {
 	std::string_view setting, word;
-	std::uint64_t value;
+	ZeroCopy value;
 } words[] = {
-	{"zerocopy", "off", 0},
-	{"zerocopy", "on", 1},
-	{"zerocopy", "auto", 16384},
+	{"zerocopy", "off", ZeroCopy::off},
+	{"zerocopy", "on", ZeroCopy::on},
+	{"zerocopy", "auto", ZeroCopy::automatic},
 };
 
 Setting setting(const std::string &name, const std::string &value)
@@ -63,7 +64,7 @@ Setting setting(const std::string &name, const std::string &value)
 			return {attribute, entry.value};
 	for (const auto &word : words)
 		if (word.setting == attribute->name && word.word == value)
-			return {attribute, word.value};
+			return {attribute, zerocopy_bytes(word.value)};
 	std::uint64_t number = 0;
 	const char *end = value.data() + value.size();
 	const auto [rest, error] = std::from_chars(value.data(), end, number);

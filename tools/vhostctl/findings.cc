@@ -2,8 +2,10 @@
 #include "findings.hh"
 
 #include <algorithm>
+#include <set>
 
 #include "features.hh"
+#include "net/tun_flags.hh"
 #include "show.hh"
 
 namespace vhostctl {
@@ -14,7 +16,7 @@ namespace {
 
 using Level = Finding::Level;
 
-// What a guest may do without, and what that costs.
+// What the device offers, a guest may do without, and what that costs.
 struct Wanted {
 	unsigned bit;
 	Level level;
@@ -30,6 +32,26 @@ constexpr Wanted wanted[] = {
 	 "packets of several pieces take several entries of the ring, which fills early"},
 	{feature::version_1, Level::note, "the guest's driver is a legacy one"},
 };
+
+// Offloads that a guest may have of its tap, by QEMU's names; from here on those that a kernel or
+// a VMM may be too old for, and that few frames ask for.
+struct Offload {
+	unsigned flags;
+	const char *name;
+	Level level;
+};
+
+constexpr Offload tap_offers[] = {
+	{TUN_F_CSUM, "guest_csum", Level::warning},
+	{TUN_F_TSO4, "guest_tso4", Level::warning},
+	{TUN_F_TSO6, "guest_tso6", Level::warning},
+	{TUN_F_TSO_ECN, "guest_ecn", Level::note},
+	{TUN_F_USO4 | TUN_F_USO6, "guest_uso4, guest_uso6", Level::note},
+};
+
+// A queue is looked at in vain where it takes longer than this to find something: as vhostd's
+// "adaptive" has it, and longer than to wake up takes.
+constexpr std::uint64_t worth_ns = 50000, few_polls = 1000;
 
 // Counters that should not count, or seldom: why they do, and what to do.
 struct Told {
@@ -77,6 +99,14 @@ constexpr Told told[] = {
 	{VHOST_NET_ALT_A_COUNTERS_COPIED_PAGES, "copied_pages", 5, Level::note,
 	 "zero-copy: frames were copied as they lay in too many pages",
 	 "huge pages for the guest's memory help"},
+	{VHOST_NET_ALT_A_COUNTERS_COPIED_BACKOFF, "copied_backoff", 50, Level::note,
+	 "zero-copy: frames were copied as the host had copied others of late",
+	 "what they go to needs copies, so zero-copy gains nothing here: vhostctl dev set DEV "
+	 "zerocopy off"},
+	{VHOST_NET_ALT_A_COUNTERS_IOTLB_MISSES, "iotlb_misses", 5, Level::note,
+	 "the owner had to be asked for translations of addresses",
+	 "where the guest need not be protected from the device, its kernel's iommu.passthrough=1 "
+	 "spares them"},
 	{VHOST_NET_ALT_A_COUNTERS_COPIED_FAULT, "copied_fault", 0, Level::note,
 	 "zero-copy: frames were copied as their memory cannot be referred to",
 	 "back the guest's memory by anonymous memory, hugetlbfs or memfd, not by a file or device"},
@@ -111,7 +141,7 @@ public:
 		for (const Queue &queue : snapshot.queues)
 			of(queue, snapshot);
 		for (const auto &[name, interface] : machine_.interfaces)
-			of(name, interface);
+			of(name, interface, snapshot);
 	}
 
 	std::vector<Finding> findings;
@@ -165,8 +195,8 @@ private:
 		for (const Wanted &want : wanted)
 			if (!device.feature(want.bit))
 				add(want.level, feature_name(want.bit), about,
-				    "the guest has not negotiated " + feature_name(want.bit) + ": " +
-					    want.cost,
+				    "the guest has not negotiated " + feature_name(want.bit) +
+					    ", which the device offers: " + want.cost,
 				    "QEMU: " + property(want.bit) +
 					    "; if it is on, the guest's driver does not have it");
 		// Device by device, as a limit may be an owner's own.
@@ -227,6 +257,7 @@ private:
 					    " times; " + std::to_string(packets) + " frames passed)",
 				    each.advice);
 		}
+		polls(about, snapshot, queue);
 		const std::uint64_t sent = count(VHOST_NET_ALT_A_COUNTERS_ZEROCOPY);
 		const std::uint64_t copied = count(VHOST_NET_ALT_A_COUNTERS_ZEROCOPY_COPIED);
 		if (copied && copied * 2 >= sent)
@@ -248,21 +279,78 @@ private:
 		return all;
 	}
 
-	void of(const std::string &name, const Machine::Interface &interface)
+	// A poll of a fixed length is the administrator's or the owner's wish: it is told what it gives.
+	void polls(const std::string &about, const Snapshot &snapshot, const Queue &queue)
+	{
+		const std::uint64_t polls = counter(snapshot, queue, VHOST_NET_ALT_A_COUNTERS_POLLS);
+		const std::uint64_t hits = counter(snapshot, queue, VHOST_NET_ALT_A_COUNTERS_POLL_HITS);
+		const std::uint64_t ns = counter(snapshot, queue, VHOST_NET_ALT_A_COUNTERS_POLL_NS);
+		if (polls < few_polls || ns / worth_ns < hits + 1)
+			return;
+		add(Level::note, "polling", about,
+		    "its worker looked for more for " + std::to_string(ns / 1000000) +
+			    " ms in all, and found something " + std::to_string(hits) + " times",
+		    "vhostctl dev set " + std::to_string(queue.device()) +
+			    " busypoll adaptive busypoll_us 50, or busypoll off, if the owner does "
+			    "not ask for it (VHOST_SET_VRING_BUSYLOOP_TIMEOUT)");
+	}
+
+	void of(const std::string &name, const Machine::Interface &interface, const Snapshot &snapshot)
 	{
 		const std::string about = "interface " + name;
 		if (!interface.up)
 			return add(Level::error, "link_down", about, "it is down: nothing passes",
 				   "ip link set " + name + " up");
-		if (!interface.checksum || !interface.tso)
-			add(Level::warning, "offload", about,
-			    std::string("the guest takes no ") +
-				    (interface.checksum ? "segmentation" : "checksum and segmentation") +
-				    " offload: the host cuts what it sends into packets" +
-				    (interface.checksum ? "" : ", and sums them up"),
-			    "mind the guest's driver, QEMU's guest_csum=, guest_tso4= and guest_tso6=, "
-			    "and ethtool -K " +
-				    name + ' ' + (interface.checksum ? "tso on" : "tx on tso on"));
+		std::set<std::uint32_t> devices;
+		for (const Queue &queue : snapshot.queues)
+			if (queue.ifname() == name && queue.number(VHOST_NET_ALT_A_QUEUE_BACKEND) ==
+							      VHOST_NET_ALT_BACKEND_TYPE_TAP)
+				devices.insert(queue.device());
+		// Of macvtaps and others it says nothing about the guest.
+		if (!devices.empty()) {
+			offloads(name, interface.offloads);
+			queues(about, interface.queues, devices.size());
+		}
+		if (interface.master_mtu && interface.master_mtu != interface.mtu)
+			add(Level::warning, "mtu", about,
+			    "its MTU is " + std::to_string(interface.mtu) + " and that of its bridge, " +
+				    interface.master + ", " + std::to_string(interface.master_mtu) +
+				    ": longer frames than the smaller are lost between them",
+			    "give all ports of " + interface.master +
+				    ", the bridge and the guests one MTU (ip link set " + name +
+				    " mtu N; QEMU: host_mtu=N)");
+	}
+
+	void offloads(const std::string &name, const TapOffloads &of)
+	{
+		Level level = Level::note;
+		std::string missing;
+		for (const Offload &offload : tap_offers) {
+			if (!(of.offered & ~of.on & offload.flags))
+				continue;
+			level = std::max(level, offload.level);
+			missing += (missing.empty() ? "" : ", ") + std::string(offload.name);
+		}
+		if (missing.empty())
+			return;
+		add(level, "offload", "interface " + name,
+		    "the guest does not take " + missing +
+			    ", which the tap offers: the host cuts what it sends there into packets" +
+			    (of.on & TUN_F_CSUM ? "" : ", and sums them up"),
+		    "mind the guest's driver, and QEMU's properties of these names, unless they were "
+		    "switched off on the host (ethtool -K " +
+			    name + ')');
+	}
+
+	void queues(const std::string &about, unsigned open, std::size_t served)
+	{
+		if (open > served)
+			add(Level::note, "queues", about,
+			    std::to_string(open) + " queues of it are open, and " +
+				    std::to_string(served) + " of them served by vhost-net-alt",
+			    "the guest may not use all that it has (there: ethtool -L eth0 combined " +
+				    std::to_string(open) +
+				    "), or QEMU was given fewer devices than taps (vhostfds=)");
 	}
 
 	const Machine &machine_;

@@ -10,17 +10,13 @@
 
 #include <grp.h>
 #include <linux/capability.h>
-#include <linux/ethtool.h>
-#include <linux/sockios.h>
 #include <net/if.h>
 #include <poll.h>
 #include <pwd.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/unique_fd.hh"
 #include "ipc/channel.hh"
 #include "net/links.hh"
 
@@ -116,16 +112,6 @@ bool has_capability(unsigned capability)
 	return false;
 }
 
-bool ethtool(int fd, const std::string &name, std::uint32_t what)
-{
-	ethtool_value value{};
-	value.cmd = what;
-	ifreq request{};
-	name.copy(request.ifr_name, IFNAMSIZ - 1);
-	request.ifr_data = reinterpret_cast<char *>(&value);
-	return ioctl(fd, SIOCETHTOOL, &request) == 0 && value.data;
-}
-
 std::optional<std::uint64_t> memlock(std::uint32_t pid)
 {
 	std::ifstream file("/proc/" + std::to_string(pid) + "/limits");
@@ -138,6 +124,16 @@ std::optional<std::uint64_t> memlock(std::uint32_t pid)
 			return soft == "unlimited" ? ~0ull : std::stoull(soft);
 		}
 	return std::nullopt;
+}
+
+// None of one that is gone meanwhile.
+TapOffloads offloads_of(const std::string &tap)
+{
+	try {
+		return tap_offloads(tap);
+	} catch (const std::system_error &) {
+		return {};
+	}
 }
 
 std::string why_not(const std::string &socket)
@@ -159,7 +155,6 @@ Machine Host::machine(const std::vector<std::string> &interfaces,
 	machine.node = node(VHOST_NET_ALT_PATH);
 	machine.administrator = has_capability(CAP_NET_ADMIN);
 	machine.daemon = why_not(socket_);
-	const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 	Links links;
 	for (const std::string &name : interfaces) {
 		const std::optional<Link> link = links.find(name);
@@ -167,11 +162,17 @@ Machine Host::machine(const std::vector<std::string> &interfaces,
 			continue;
 		Machine::Interface &is = machine.interfaces[name];
 		is.up = link->up;
-		is.checksum = ethtool(fd.get(), name, ETHTOOL_GTXCSUM);
-		is.tso = ethtool(fd.get(), name, ETHTOOL_GTSO);
+		is.mtu = link->mtu;
+		if (link->tun) {
+			is.queues = link->tun->queues;
+			is.offloads = offloads_of(name);
+		}
 		char master[IF_NAMESIZE];
-		if (link->master && if_indextoname(link->master, master))
-			is.master = master;
+		if (!link->master || !if_indextoname(link->master, master))
+			continue;
+		is.master = master;
+		if (const std::optional<Link> bridge = links.find(is.master))
+			is.master_mtu = bridge->mtu;
 	}
 	for (const std::uint32_t pid : owners)
 		if (const auto limit = memlock(pid))

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "net/features.hh"
 #include "netlink/client.hh"
 
 namespace vhostctl {
@@ -20,8 +21,12 @@ struct Machine {
 		bool usable = false; // to whoever runs this
 	};
 	struct Interface {
-		bool up = false, checksum = false, tso = false; // what the tap may be given
+		bool up = false;
+		std::uint32_t mtu = 0;
+		vhostd::TapOffloads offloads; // of a tap
+		unsigned queues = 0; // of a tap: that its users have open
 		std::string master; // its bridge, or empty
+		std::uint32_t master_mtu = 0;
 	};
 	std::optional<Node> node;
 	bool administrator = false; // CAP_NET_ADMIN

@@ -146,8 +146,7 @@ Genl::Genl(const std::string &family)
 	}
 }
 
-GenlResult Genl::talk(unsigned family, unsigned command, unsigned flags,
-		      const Attributes &attributes)
+void Genl::ask(unsigned family, unsigned command, unsigned flags, const Attributes &attributes)
 {
 	nlmsghdr header{};
 	genlmsghdr generic{};
@@ -163,33 +162,43 @@ GenlResult Genl::talk(unsigned family, unsigned command, unsigned flags,
 	std::copy(attributes.bytes().begin(), attributes.bytes().end(), &bytes[header_bytes]);
 	CHECK(send(fd_.get(), bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()),
 	      "%s", std::strerror(errno));
+}
 
-	GenlResult result;
-	for (;;) {
-		std::array<std::byte, 65536> answer;
-		const ssize_t got = recv(fd_.get(), answer.data(), answer.size(), 0);
-		CHECK(got > 0, "%s", std::strerror(errno));
-		result.packets++;
-		for (std::size_t at = 0; at + NLMSG_HDRLEN <= static_cast<std::size_t>(got);) {
-			const auto one = read<nlmsghdr>(&answer[at]);
-			CHECK(one.nlmsg_len >= NLMSG_HDRLEN && at + one.nlmsg_len <= std::size_t(got));
-			result.interrupted |= !!(one.nlmsg_flags & NLM_F_DUMP_INTR);
-			if (one.nlmsg_seq != sequence_) {
-				/* A notification: whoever wants those has a socket for them. */
-			} else if (one.nlmsg_type == NLMSG_ERROR || one.nlmsg_type == NLMSG_DONE) {
-				result.error = -read<int>(&answer[at + NLMSG_HDRLEN]);
-				const std::size_t plain =
-					one.nlmsg_type == NLMSG_DONE ?
-						NLMSG_HDRLEN + sizeof(int) :
-						NLMSG_HDRLEN + sizeof(nlmsgerr);
-				read_words(result, &answer[at], one, plain);
-				return result;
-			} else {
-				result.messages.push_back(message_of(&answer[at], one));
-			}
-			at += NLMSG_ALIGN(one.nlmsg_len);
+bool Genl::more(GenlResult &result)
+{
+	std::array<std::byte, 65536> answer;
+	const ssize_t got = recv(fd_.get(), answer.data(), answer.size(), 0);
+	CHECK(got > 0, "%s", std::strerror(errno));
+	result.packets++;
+	for (std::size_t at = 0; at + NLMSG_HDRLEN <= static_cast<std::size_t>(got);) {
+		const auto one = read<nlmsghdr>(&answer[at]);
+		CHECK(one.nlmsg_len >= NLMSG_HDRLEN && at + one.nlmsg_len <= std::size_t(got));
+		result.interrupted |= !!(one.nlmsg_flags & NLM_F_DUMP_INTR);
+		if (one.nlmsg_seq != sequence_) {
+			/* A notification: whoever wants those has a socket for them. */
+		} else if (one.nlmsg_type == NLMSG_ERROR || one.nlmsg_type == NLMSG_DONE) {
+			result.error = -read<int>(&answer[at + NLMSG_HDRLEN]);
+			const std::size_t plain = one.nlmsg_type == NLMSG_DONE ?
+							  NLMSG_HDRLEN + sizeof(int) :
+							  NLMSG_HDRLEN + sizeof(nlmsgerr);
+			read_words(result, &answer[at], one, plain);
+			return false;
+		} else {
+			result.messages.push_back(message_of(&answer[at], one));
 		}
+		at += NLMSG_ALIGN(one.nlmsg_len);
 	}
+	return true;
+}
+
+GenlResult Genl::talk(unsigned family, unsigned command, unsigned flags,
+		      const Attributes &attributes)
+{
+	ask(family, command, flags, attributes);
+	GenlResult result;
+	while (more(result))
+		;
+	return result;
 }
 
 GenlResult Genl::request(unsigned command, const Attributes &attributes)
@@ -200,6 +209,11 @@ GenlResult Genl::request(unsigned command, const Attributes &attributes)
 GenlResult Genl::dump(unsigned command, const Attributes &attributes)
 {
 	return talk(family_, command, NLM_F_REQUEST | NLM_F_DUMP, attributes);
+}
+
+void Genl::begin_dump(unsigned command, const Attributes &attributes)
+{
+	ask(family_, command, NLM_F_REQUEST | NLM_F_DUMP, attributes);
 }
 
 void Genl::join(const std::string &group)

@@ -73,6 +73,9 @@ public:
 	int fd() const { return fd_.get(); }
 	GenlResult request(unsigned command, const Attributes &attributes = {});
 	GenlResult dump(unsigned command, const Attributes &attributes = {});
+	/* The same by parts: what is asked, and then a packet of the answer each, as long as more comes. */
+	void begin_dump(unsigned command, const Attributes &attributes = {});
+	bool more(GenlResult &result);
 
 	/* Hear of what is told to this group. */
 	void join(const std::string &group);
@@ -83,6 +86,7 @@ public:
 	void set_receive_buffer(int bytes) const;
 
 private:
+	void ask(unsigned family, unsigned command, unsigned flags, const Attributes &attributes);
 	GenlResult talk(unsigned family, unsigned command, unsigned flags,
 			const Attributes &attributes);
 
