@@ -269,8 +269,10 @@ void a_closed_port_is_free()
 // By the vhostctl that was installed.
 void ports_are_added_and_removed()
 {
-	must("vhostctl port add web2 owner vm2 mtu 1400");
-	CHECK(exists("web2"));
+	must("vhostctl port add web2 owner vm2 mtu 1400 mac fe:54:00:00:00:02");
+	must("udevadm settle");
+	until("it has its own address, whatever udev gave it",
+	      [] { return mac_of("web2") == Mac{0xfe, 0x54, 0, 0, 0, 2}; });
 	CHECK_EQUAL(look_at(folder / "web2.toml").st_uid, vhostd_user().uid);
 	must("vhostctl port add web3 owner vm2");
 	must("vhostctl port del web3");
