@@ -62,8 +62,14 @@ void Handed::keep_only(const std::vector<std::uint32_t> &open)
 		if (std::find(open.begin(), open.end(), device) != open.end())
 			return false;
 		supervisor_.forget(stored_name(device, queue.port));
+		let_go_.insert(queue.port);
 		return true;
 	});
+}
+
+bool Handed::settle(const std::string &port)
+{
+	return let_go_.erase(port) && supervisor_.settle();
 }
 
 } // namespace vhostd

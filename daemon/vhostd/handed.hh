@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,9 @@ public:
 	[[nodiscard]] const std::string *port_of(std::uint32_t device) const;
 	// Lets go what went with devices that are not among @open any more.
 	void keep_only(const std::vector<std::uint32_t> &open);
+	// Whether a queue of @port's tap has been let go since this was asked: the supervisor's copy
+	// of it is closed then, or soon.
+	[[nodiscard]] bool settle(const std::string &port);
 	[[nodiscard]] std::size_t count() const { return queues_.size(); }
 
 private:
@@ -37,6 +41,7 @@ private:
 	};
 	Supervisor &supervisor_;
 	std::map<std::uint32_t, Queue> queues_; // by device
+	std::set<std::string> let_go_;		// ports
 };
 
 } // namespace vhostd

@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <initializer_list>
 #include <limits>
 #include <set>
 #include <system_error>
+#include <thread>
 
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -225,6 +227,21 @@ Message Requests::dispatch(const json &request, const Peer &peer)
 	return reload(request);
 }
 
+const KeptPort &Requests::look_at(const std::string &name)
+{
+	const KeptPort *kept = &ports_.refresh(name);
+	const auto in_use = [&] { return kept->link && kept->link->tun && kept->link->tun->queues; };
+	if (!in_use() || !handed_.settle(name))
+		return *kept;
+	// systemd has heard, and from 254 on closes what it stored by and by.
+	for (int i = 0; i < 20 && in_use(); i++) {
+		if (i)
+			std::this_thread::sleep_for(std::chrono::milliseconds(5));
+		kept = &ports_.refresh(name);
+	}
+	return *kept;
+}
+
 Message Requests::status(const json &request)
 {
 	only(request, {});
@@ -277,7 +294,7 @@ Message Requests::open(const json &request, const Peer &peer)
 		throw Refused(EPERM,
 			      name + ": only its owner, " + declared->port.owner + ", may open it");
 	}
-	const KeptPort &kept = ports_.refresh(name);
+	const KeptPort &kept = look_at(name);
 	const Port &port = kept.port;
 	must_open(kept);
 	// Of a tap with several queues the kernel would open more.
@@ -337,7 +354,7 @@ std::vector<UniqueFd> Requests::queues_for(const std::vector<std::uint32_t> &dev
 Message Requests::bind(const json &request)
 {
 	only(request, {"port", "devices"});
-	const KeptPort &kept = ports_.refresh(port_name(request));
+	const KeptPort &kept = look_at(port_name(request));
 	const std::string &name = kept.port.name;
 	must_open(kept);
 	const auto devices = device_ids(request, kept.port.queues);
@@ -421,6 +438,7 @@ Message Requests::remove(const json &request)
 	const auto force = request.find("force");
 	if (force != request.end() && !force->is_boolean())
 		invalid("force: expected true or false");
+	look_at(name);
 	ports_.remove(name, force != request.end() && force->get<bool>());
 	delete_port(folder_, name);
 	return {{{"ok", true}}, {}};

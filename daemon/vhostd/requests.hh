@@ -38,6 +38,8 @@ public:
 
 private:
 	Message dispatch(const nlohmann::json &request, const Peer &peer);
+	// The port as it is now, when what it was handed out for before is closed.
+	const KeptPort &look_at(const std::string &name);
 	Message status(const nlohmann::json &request);
 	Message show(const nlohmann::json &request);
 	Message open(const nlohmann::json &request, const Peer &peer);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "vhostd/supervisor.hh"
 
+#include <cstdint>
 #include <cstdlib>
 
 #include <systemd/sd-daemon.h>
@@ -14,12 +15,19 @@ void Supervisor::tell(const std::string &variables)
 
 void Supervisor::store(const std::string &name, int fd)
 {
-	sd_pid_notify_with_fds(0, 0, ("FDSTORE=1\nFDNAME=" + name).c_str(), &fd, 1);
+	// Nobody polls it there: each frame to a tap would have to wake systemd's poll.
+	sd_pid_notify_with_fds(0, 0, ("FDSTORE=1\nFDPOLL=0\nFDNAME=" + name).c_str(), &fd, 1);
 }
 
 void Supervisor::forget(const std::string &name)
 {
 	tell("FDSTOREREMOVE=1\nFDNAME=" + name);
+}
+
+bool Supervisor::settle()
+{
+	constexpr std::uint64_t second = 1000000;
+	return sd_notify_barrier(0, second) != 0;
 }
 
 std::vector<StoredFd> Supervisor::take()

@@ -24,6 +24,9 @@ public:
 	// Keeps a duplicate of @fd beyond this process' end, under a name that is its own.
 	virtual void store(const std::string &name, int fd);
 	virtual void forget(const std::string &name);
+	// Until what was told is seen to, or it takes too long; false if there is nobody to tell.  What
+	// was to be forgotten is closed then, or soon.
+	virtual bool settle();
 	// All that there is, once.
 	virtual std::vector<StoredFd> take();
 };

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -22,9 +23,16 @@ class FakeSupervisor : public Supervisor
 {
 public:
 	std::set<std::string> stored;
+	std::function<void()> settled;
 	void tell(const std::string &) override {}
 	void store(const std::string &name, int) override { stored.insert(name); }
 	void forget(const std::string &name) override { stored.erase(name); }
+	bool settle() override
+	{
+		if (settled)
+			settled();
+		return settled != nullptr;
+	}
 	std::vector<StoredFd> take() override { return {}; }
 };
 
@@ -139,6 +147,28 @@ TEST_F(RequestsTest, APortIsOpenOnceAtATime)
 	close(1, "web2");
 	close(2, "web2");
 	EXPECT_TRUE(open("web2", 1002)["ok"]);
+}
+
+// A tap is in use as long as the service manager has the queue that it stored.
+TEST_F(RequestsTest, WhatAManagerIsToForgetIsWaitedFor)
+{
+	supervisor.settled = [&] { host.there.at("web1").tun->queues = 0; };
+	ASSERT_TRUE(open("web1", 1001)["ok"]);
+	EXPECT_EQ(open("web1", 1001)["errno"], EBUSY);
+	host.backends.erase(1);
+	EXPECT_TRUE(open("web1", 1001)["ok"]);
+	host.backends.erase(2);
+	EXPECT_EQ(refusal({{"op", "port-del"}, {"port", "web1"}}), 0);
+
+	// And once only: who keeps the queue himself does not hold up others.
+	unsigned asked = 0;
+	supervisor.settled = [&] { asked++; };
+	const json two = open("web2", 1002);
+	for (const std::uint32_t device : two["devices"])
+		host.backends.erase(device);
+	for (int i = 0; i < 3; i++)
+		EXPECT_EQ(open("web2", 1002)["errno"], EBUSY);
+	EXPECT_EQ(asked, 1u);
 }
 
 TEST_F(RequestsTest, WithoutTheModulePortsAreShownAndNotOpened)

@@ -4,10 +4,7 @@
  * through what is handed out, who is refused, and that the daemon may die and come back without
  * a guest noticing. Starts the daemon itself, as a user of its own with CAP_NET_ADMIN only.
  */
-#include "ktap.hh"
-#include "support/traffic.hh"
-
-#include "ipc/client.hh"
+#include "vhostd_client.hh"
 
 #include <atomic>
 #include <cstdio>
@@ -23,7 +20,6 @@
 #include <optional>
 #include <signal.h>
 #include <sstream>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -35,14 +31,10 @@
 
 using namespace vna;
 using namespace vna::vm;
-using nlohmann::json;
-using vhostd::DaemonClient;
 namespace fs = std::filesystem;
 
 namespace
 {
-
-std::string device_path;
 
 constexpr uid_t daemon_user = 900, user1 = 1001, user2 = 1002;
 const fs::path folder = "/etc/vhost-net-alt/ports.d";
@@ -69,24 +61,6 @@ void become_daemon()
 	    syscall(SYS_capset, &header, data) ||
 	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_ADMIN, 0, 0))
 		_exit(126);
-}
-
-std::string slurp(const std::string &path)
-{
-	std::ostringstream text;
-	text << std::ifstream(path).rdbuf();
-	return text.str();
-}
-
-/* Until it is so; fails the test after patience. */
-void until(const char *what, const std::function<bool()> &is_so)
-{
-	const auto end = std::chrono::steady_clock::now() + patience;
-	while (!is_so()) {
-		CHECK(std::chrono::steady_clock::now() < end, "%s\n%s", what,
-		      slurp(log_path).c_str());
-		std::this_thread::sleep_for(std::chrono::milliseconds(20));
-	}
 }
 
 /* What a service manager does for a daemon: hears that it is ready, and stores descriptors. */
@@ -218,117 +192,6 @@ std::unique_ptr<Daemon> daemon_;
 void put(const std::string &name, const std::string &text)
 {
 	std::ofstream(folder / (name + ".toml")) << text;
-}
-
-/* --- its clients --- */
-
-/* For a while another user: this thread only, which the C library's seteuid() does not know. */
-class As
-{
-public:
-	explicit As(uid_t user) { CHECK(become(user) == 0); }
-	~As() { (void)become(0); }
-
-private:
-	static long become(uid_t user) { return syscall(SYS_setresuid, -1, user, -1); }
-};
-
-DaemonClient connect(uid_t user = 0)
-{
-	const As as(user);
-	return DaemonClient();
-}
-
-vhostd::OpenPort open_port(uid_t user, const std::string &name)
-{
-	try {
-		return connect(user).open(name);
-	} catch (const std::runtime_error &error) {
-		ktap::fail(__FILE__, __LINE__, error.what());
-	}
-}
-
-/* The errno that a request is refused with, 0 if it is granted. */
-int refusal(uid_t user, const std::function<void(DaemonClient &)> &ask)
-{
-	DaemonClient client = connect(user);
-	try {
-		ask(client);
-		return 0;
-	} catch (const vhostd::Refused &refused) {
-		return refused.error();
-	}
-}
-
-int open_refusal(uid_t user, const std::string &name)
-{
-	return refusal(user, [&](DaemonClient &client) { (void)client.open(name); });
-}
-
-/* Not for a daemon that is started later to inherit. */
-UniqueFd copy(const vhostd::UniqueFd &fd)
-{
-	return UniqueFd(fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
-}
-
-/* One queue pair of a port, as a VMM has it. */
-class Guest
-{
-public:
-	explicit Guest(vhostd::OpenPort port, std::size_t queue = 0,
-		       std::uint64_t features = feature::version_1 | feature::event_idx)
-	    : port_(std::move(port)), tap_(copy(port_.tap_fds.at(queue))),
-	      rig(VhostDevice(copy(port_.device_fds.at(queue))), device_path,
-		  {.features = features}),
-	      far(port_.tap, test_ethertype), receiver_(rig, {})
-	{
-		const int header = static_cast<int>(rig.header_size());
-		CHECK(ioctl(tap_.get(), TUNSETVNETHDRSZ, &header) == 0);
-		rig.attach(tap_.get());
-	}
-	void pass(const PacketSocket &far)
-	{
-		Traffic traffic;
-		traffic.seed = seed_ += traffic.count;
-		transmit(rig, far, traffic);
-		receiver_.run(far);
-	}
-	void pass() { pass(far); }
-	std::uint32_t device() const { return port_.devices.at(0); }
-	const vhostd::OpenPort &port() const { return port_; }
-
-private:
-	vhostd::OpenPort port_;
-	UniqueFd tap_;
-
-public:
-	Rig rig;
-	PacketSocket far;
-
-private:
-	Receiver receiver_;
-	std::uint64_t seed_ = 1;
-};
-
-json show(const std::string &name)
-{
-	return connect().port(name);
-}
-
-std::string output(const std::string &command)
-{
-	std::string text;
-	FILE *const pipe = popen(command.c_str(), "r");
-	char line[512];
-	while (fgets(line, sizeof line, pipe))
-		text += line;
-	pclose(pipe);
-	return text;
-}
-
-bool has(const std::string &text, const std::string &part)
-{
-	return text.find(part) != text.npos;
 }
 
 /* --- the tests --- */
@@ -628,30 +491,13 @@ void a_manager_keeps_what_it_knew()
 	daemon_ = std::make_unique<Daemon>();
 }
 
-/* What is sent to the metrics' socket, and what comes back until it closes. */
-std::string http(const std::string &request)
-{
-	const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-	sockaddr_un address{};
-	address.sun_family = AF_UNIX;
-	std::strncpy(address.sun_path, metrics_path.c_str(), sizeof address.sun_path - 1);
-	CHECK(connect(fd.get(), reinterpret_cast<const sockaddr *>(&address), sizeof address) == 0);
-	CHECK(send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) ==
-	      static_cast<ssize_t>(request.size()));
-	std::string text;
-	char bytes[4096];
-	for (ssize_t n; (n = read(fd.get(), bytes, sizeof bytes)) > 0;)
-		text.append(bytes, static_cast<std::size_t>(n));
-	return text;
-}
-
 /* The whole text goes out as diagnostics, for a parser of others' to look at: tools/vm/vhostd. */
 void metrics_are_served()
 {
 	Guest guest(open_port(user1, "web1")), other(open_port(user2, "web8"));
 	for (int i = 0; i < 3; ++i)
 		guest.pass();
-	const std::string text = http("GET /metrics HTTP/1.1\r\nHost: vm\r\n\r\n");
+	const std::string text = http(metrics_path, "GET /metrics HTTP/1.1\r\nHost: vm\r\n\r\n");
 	CHECK(text.starts_with("HTTP/1.1 200 OK\r\n"), "%s", text.c_str());
 	CHECK(text.ends_with("\n# EOF\n"));
 	const std::string sent = "vhost_net_alt_queue_packets_total{dev=\"" +
@@ -667,8 +513,8 @@ void metrics_are_served()
 	for (std::string line; std::getline(lines, line);)
 		std::printf("# openmetrics: %s\n", line.c_str());
 
-	CHECK(http("GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404 "));
-	CHECK(http(std::string(20000, 'x')).starts_with("HTTP/1.1 431 "));
+	CHECK(http(metrics_path, "GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404 "));
+	CHECK(http(metrics_path, std::string(20000, 'x')).starts_with("HTTP/1.1 431 "));
 }
 
 void the_module_goes_and_comes()
@@ -677,7 +523,7 @@ void the_module_goes_and_comes()
 	until("its absence is told",
 	      [] { return connect().status()["module"] == false; });
 	CHECK_ERRNO(open_refusal(user1, "web1"), ENODEV);
-	CHECK(has(http("GET /metrics HTTP/1.1\r\n\r\n"), "\nvhostd_module_loaded 0\n"));
+	CHECK(has(http(metrics_path, "GET /metrics HTTP/1.1\r\n\r\n"), "\nvhostd_module_loaded 0\n"));
 	CHECK(exists("web1"));
 	CHECK_EQUAL(std::system("insmod /lib/vhost_net_alt.ko"), 0);
 	CHECK(chown(device_path.c_str(), daemon_user, daemon_user) == 0);

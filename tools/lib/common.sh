@@ -91,6 +91,10 @@ need_packages() {
 host_packages=(g++ cmake make pkg-config libgtest-dev python3-yaml libnl-3-dev libnl-genl-3-dev
 	libnl-route-3-dev libcli11-dev nlohmann-json3-dev libspdlog-dev libsystemd-dev libtomlplusplus-dev)
 
+# To boot systemd in the VM: tools/vm/systemd.
+# shellcheck disable=SC2034
+systemd_packages=(systemd udev kmod)
+
 apt_install() {
 	local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -y --no-install-recommends
 		-o DPkg::Lock::Timeout=300)
