@@ -204,10 +204,17 @@ void PortTable::mend(KeptPort &kept, const Link *bridge)
 		}
 	}
 	if (!kept.link || anyones(*kept.link)) {
-		make_tap(port);
+		const bool made = make_tap(port);
 		kept.link = host_.link(port.tap);
 		if (!kept.link)
 			throw Problem{PortState::waiting, port.tap + " is gone again"};
+		// Of one with several queues there is a moment before it is vhostd's.
+		if (made && kept.link->tun && kept.link->tun->queues) {
+			remove_tap(*kept.link);
+			kept.link.reset();
+			throw Problem{PortState::waiting,
+				      port.tap + ": someone took a queue of it when it was made"};
+		}
 	}
 
 	const bool is_bridge = bridge && bridge->kind == "bridge";
@@ -227,15 +234,16 @@ void PortTable::mend(KeptPort &kept, const Link *bridge)
 }
 
 // Makes a tap, or one that is there vhostd's.
-void PortTable::make_tap(const Port &port)
+bool PortTable::make_tap(const Port &port)
 {
 	try {
 		host_.make_tap(port);
-		changed_ = true;
+		return changed_ = true;
 	} catch (const std::system_error &error) {
 		// Its queue is in use all the same, by one who had it say that its carrier is off.
 		if (error.code() != std::errc::device_or_resource_busy)
 			throw;
+		return false;
 	}
 }
 

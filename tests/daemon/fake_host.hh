@@ -26,6 +26,7 @@ public:
 	std::set<std::uint32_t> stubborn;	    // devices that refuse to be bound
 	std::map<std::uint32_t, std::string> set_up_for;
 	std::set<std::string> hidden_users; // taps in use whose carrier says that they are not
+	unsigned intruders = 0; // who take a queue of a tap before it is vhostd's
 	bool loaded = true;
 	unsigned changes = 0;
 	unsigned offloads = ~0u; // of every tap
@@ -79,6 +80,7 @@ public:
 			link.tun = Tun{true, true, true, port.queues > 1, 0, {}};
 		}
 		there.at(port.tap).tun->owner = geteuid();
+		there.at(port.tap).tun->queues += intruders;
 	}
 	std::vector<UniqueFd> open_tap(const Port &port, unsigned count, const Framing &as) override
 	{

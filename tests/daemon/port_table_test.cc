@@ -97,6 +97,18 @@ TEST_F(PortTableTest, NobodyElseMayAttachToAFreeTap)
 	EXPECT_FALSE(table.keep());
 }
 
+TEST_F(PortTableTest, ATapThatSomeoneTookAQueueOfIsMadeAnew)
+{
+	host.intruders = 1;
+	declare({port("web1")});
+	EXPECT_TRUE(table.keep());
+	EXPECT_EQ(kept("web1").state, PortState::waiting);
+	EXPECT_FALSE(host.there.contains("web1"));
+	host.intruders = 0;
+	EXPECT_TRUE(table.keep());
+	EXPECT_EQ(kept("web1").state, PortState::ready);
+}
+
 TEST_F(PortTableTest, ANewTableTakesUpWhatIsThere)
 {
 	declare({port("web1")});
