@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <linux/if.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "net/tun_flags.hh"
 
@@ -21,7 +20,7 @@ namespace {
 	throw std::system_error(errno, std::generic_category(), what);
 }
 
-UniqueFd attach(const std::string &tap, bool several_queues)
+UniqueFd attach(const std::string &tap, uid_t owner, bool several_queues)
 {
 	UniqueFd fd(open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK));
 	if (!fd)
@@ -34,7 +33,7 @@ UniqueFd attach(const std::string &tap, bool several_queues)
 	if (ioctl(fd.get(), TUNSETIFF, &request) < 0)
 		fail(tap + ": TUNSETIFF");
 	// Without an owner a tap is anyone's to attach to, and who has a queue may name another.
-	if (ioctl(fd.get(), TUNSETOWNER, static_cast<unsigned long>(geteuid())) < 0)
+	if (ioctl(fd.get(), TUNSETOWNER, static_cast<unsigned long>(owner)) < 0)
 		fail(tap + ": TUNSETOWNER");
 	return fd;
 }
@@ -57,18 +56,19 @@ void set_offloads(int fd, const Port &port, unsigned allowed)
 
 } // namespace
 
-void make_tap(const Port &port)
+void make_tap(const Port &port, uid_t owner)
 {
-	const UniqueFd fd = attach(port.tap, port.queues > 1);
+	const UniqueFd fd = attach(port.tap, owner, port.queues > 1);
 	if (ioctl(fd.get(), TUNSETPERSIST, 1) < 0)
 		fail(port.tap + ": TUNSETPERSIST");
 }
 
-std::vector<UniqueFd> open_tap(const Port &port, unsigned count, const Framing &framing)
+std::vector<UniqueFd> open_tap(const Port &port, uid_t owner, unsigned count,
+				const Framing &framing)
 {
 	std::vector<UniqueFd> queues;
 	for (unsigned i = 0; i < count; i++) {
-		queues.push_back(attach(port.tap, port.queues > 1));
+		queues.push_back(attach(port.tap, owner, port.queues > 1));
 		if (ioctl(queues.back().get(), TUNSETVNETHDRSZ, &framing.header) < 0)
 			fail(port.tap + ": TUNSETVNETHDRSZ");
 	}

@@ -39,8 +39,8 @@ public:
 	virtual void change(const Link &link, const LinkChange &change) = 0;
 	virtual void remove(const Link &link) = 0;
 
-	virtual void make_tap(const Port &port) = 0; // net/tap.hh
-	virtual std::vector<UniqueFd> open_tap(const Port &port, unsigned count,
+	virtual void make_tap(const Port &port, uid_t owner) = 0; // net/tap.hh
+	virtual std::vector<UniqueFd> open_tap(const Port &port, uid_t owner, unsigned count,
 					       const Framing &framing) = 0;
 	virtual unsigned tap_offloads(const std::string &tap) = 0;
 

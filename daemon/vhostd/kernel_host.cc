@@ -35,14 +35,15 @@ void put(std::vector<Setting> &settings, std::string_view name, std::uint64_t va
 
 } // namespace
 
-void KernelHost::make_tap(const Port &port)
+void KernelHost::make_tap(const Port &port, uid_t owner)
 {
-	vhostd::make_tap(port);
+	vhostd::make_tap(port, owner);
 }
 
-std::vector<UniqueFd> KernelHost::open_tap(const Port &port, unsigned count, const Framing &framing)
+std::vector<UniqueFd> KernelHost::open_tap(const Port &port, uid_t owner, unsigned count,
+					     const Framing &framing)
 {
-	return vhostd::open_tap(port, count, framing);
+	return vhostd::open_tap(port, owner, count, framing);
 }
 
 unsigned KernelHost::tap_offloads(const std::string &tap)

@@ -24,8 +24,8 @@ public:
 	}
 	void remove(const Link &link) override { links_.remove(link); }
 
-	void make_tap(const Port &port) override;
-	std::vector<UniqueFd> open_tap(const Port &port, unsigned count,
+	void make_tap(const Port &port, uid_t owner) override;
+	std::vector<UniqueFd> open_tap(const Port &port, uid_t owner, unsigned count,
 				       const Framing &framing) override;
 	unsigned tap_offloads(const std::string &tap) override;
 

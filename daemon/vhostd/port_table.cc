@@ -6,7 +6,6 @@
 #include <system_error>
 
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include "ipc/refused.hh"
 #include "netlink/error.hh"
@@ -27,11 +26,11 @@ bool fits(const Tun &tun, const Port &port)
 	return tun.header && tun.several_queues == (port.queues > 1);
 }
 
-// Whether others than vhostd may attach to a tap that is free: it was made by someone else, or who
-// had a queue gave it to himself.
-bool anyones(const Link &link)
+// Whether others than the port's owner may attach to its tap, which is free: it was made by someone
+// else, or who had a queue gave it to himself.
+bool anyones(const Link &link, uid_t owner)
 {
-	return link.tun->owner != geteuid() && !link.tun->queues;
+	return link.tun->owner != owner && !link.tun->queues;
 }
 
 // Whether @link may be taken for @port's tap.
@@ -203,12 +202,12 @@ void PortTable::mend(KeptPort &kept, const Link *bridge)
 			kept.link.reset();
 		}
 	}
-	if (!kept.link || anyones(*kept.link)) {
-		const bool made = make_tap(port);
+	if (!kept.link || anyones(*kept.link, *kept.uid)) {
+		const bool made = make_tap(port, *kept.uid);
 		kept.link = host_.link(port.tap);
 		if (!kept.link)
 			throw Problem{PortState::waiting, port.tap + " is gone again"};
-		// Of one with several queues there is a moment before it is vhostd's.
+		// Of one with several queues there is a moment before it is its owner's.
 		if (made && kept.link->tun && kept.link->tun->queues) {
 			remove_tap(*kept.link);
 			kept.link.reset();
@@ -233,11 +232,11 @@ void PortTable::mend(KeptPort &kept, const Link *bridge)
 		throw Problem{PortState::waiting, *port.bridge + " is no bridge"};
 }
 
-// Makes a tap, or one that is there vhostd's.
-bool PortTable::make_tap(const Port &port)
+// Makes a tap, or one that is there @owner's.
+bool PortTable::make_tap(const Port &port, uid_t owner)
 {
 	try {
-		host_.make_tap(port);
+		host_.make_tap(port, owner);
 		return changed_ = true;
 	} catch (const std::system_error &error) {
 		// Its queue is in use all the same, by one who had it say that its carrier is off.

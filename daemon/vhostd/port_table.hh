@@ -60,7 +60,7 @@ public:
 private:
 	void see_to(KeptPort &kept, std::optional<Link> link, const Link *bridge);
 	void mend(KeptPort &kept, const Link *bridge);
-	bool make_tap(const Port &port);
+	bool make_tap(const Port &port, uid_t owner);
 	void remove_tap(const Link &link);
 	void see_to_orphan(const Link &link);
 

@@ -103,11 +103,12 @@ void must_open(const KeptPort &kept)
 }
 
 // open_tap(), whose errors are then those of the port.
-std::vector<UniqueFd> open_queues(Host &host, const Port &port, unsigned count,
+std::vector<UniqueFd> open_queues(Host &host, const KeptPort &kept, unsigned count,
 				  const Framing &framing)
 {
+	const Port &port = kept.port;
 	try {
-		return host.open_tap(port, count, framing);
+		return host.open_tap(port, kept.uid.value(), count, framing);
 	} catch (const std::system_error &error) {
 		if (error.code().value() == EBUSY || error.code().value() == E2BIG)
 			in_use(port);
@@ -312,7 +313,7 @@ Message Requests::open(const json &request, const Peer &peer)
 		      {"mtu", kept.link->mtu}};
 	if (kept.link->mac)
 		reply["host_mac"] = to_string(*kept.link->mac);
-	std::vector<UniqueFd> taps = open_queues(host_, port, port.queues, {}), fds;
+	std::vector<UniqueFd> taps = open_queues(host_, kept, port.queues, {}), fds;
 	for (const UniqueFd &tap : taps) {
 		OpenDevice device = host_.open_device();
 		host_.set_up(device.id, port);
@@ -350,7 +351,7 @@ std::vector<UniqueFd> Requests::queues_for(const std::vector<std::uint32_t> &dev
 		    }))
 			framing.offloads &= host_.tap_offloads(link.name);
 	}
-	return open_queues(host_, kept.port, wanting, framing);
+	return open_queues(host_, kept, wanting, framing);
 }
 
 Message Requests::bind(const json &request)
@@ -404,7 +405,7 @@ void Requests::bind_back(std::uint32_t device, const std::vector<Serves> &before
 			if (tap >= 0)
 				host_.bind(device, tap);
 			else
-				host_.bind(device, open_queues(host_, kept.port, 1,
+				host_.bind(device, open_queues(host_, kept, 1,
 							       {host_.header(device)})[0]
 							   .get());
 			return;

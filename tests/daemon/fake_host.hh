@@ -70,7 +70,7 @@ public:
 	}
 	void remove(const Link &link) override { there.erase(link.name); }
 
-	void make_tap(const Port &port) override
+	void make_tap(const Port &port, uid_t owner) override
 	{
 		if (hidden_users.contains(port.tap))
 			throw std::system_error(EBUSY, std::generic_category(), port.tap);
@@ -79,10 +79,11 @@ public:
 			link.up = false;
 			link.tun = Tun{true, true, true, port.queues > 1, 0, {}};
 		}
-		there.at(port.tap).tun->owner = geteuid();
+		there.at(port.tap).tun->owner = owner;
 		there.at(port.tap).tun->queues += intruders;
 	}
-	std::vector<UniqueFd> open_tap(const Port &port, unsigned count, const Framing &as) override
+	std::vector<UniqueFd> open_tap(const Port &port, uid_t, unsigned count,
+				       const Framing &as) override
 	{
 		Tun &tun = there.at(port.tap).tun.value();
 		if (!tun.several_queues && tun.queues)
