@@ -111,7 +111,7 @@ TEST_F(Golden, NoNameSteersATerminal)
 {
 	system.owner = "\x1b]0;a\a\x7f\xc2\x9b\xff\xc3\xa4\xed\xa0\x80";
 	system.ifname = "\x1b[2Jt\r";
-	system.is.interfaces[system.ifname] = {false, true, true, {}};
+	system.is.interfaces[system.ifname].up = false;
 	const auto output = [&](const std::vector<std::string> &words) {
 		std::ostringstream out;
 		(void)run_command({parse(words), system, out});
