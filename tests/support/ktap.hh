@@ -21,6 +21,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <functional>
 #include <signal.h>
 #include <string>
@@ -182,12 +183,19 @@ private:
 		} catch (const Skip &skipped) {
 			std::printf("ok %zu %s # SKIP %s\n", number, name, skipped.why.c_str());
 		} catch (const Failure &failure) {
-			std::printf("# %s\nnot ok %zu %s\n", failure.what.c_str(), number, name);
-			alarm(0);
-			return false;
+			return failed(failure.what.c_str(), number, name);
+		} catch (const std::exception &error) {
+			return failed(error.what(), number, name);
 		}
 		alarm(0);
 		return true;
+	}
+
+	static bool failed(const char *why, std::size_t number, const char *name)
+	{
+		std::printf("# %s\nnot ok %zu %s\n", why, number, name);
+		alarm(0);
+		return false;
 	}
 
 	std::string device_ = "/dev/vhost-net-alt";

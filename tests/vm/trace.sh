@@ -6,18 +6,12 @@
 
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
-
-tracing=/sys/kernel/tracing
-events=$tracing/events/vhost_net_alt
+# shellcheck source=tests/vm/trace_lib.sh
+. "$(dirname "$0")/trace_lib.sh"
 
 example() { # NUMBER: of the page's shell lines
 	awk -v want="$1" '/^```sh/ { on = ++n == want; next } /^```/ { on = 0 } on' /docs/tracing.md > /tmp/example
 	sh -e /tmp/example
-}
-
-traffic() { # TEST: one of netlink's
-	netlink --device /dev/vhost-net-alt --only "$1" > /tmp/traffic || bail_out "traffic: $(cat /tmp/traffic)"
-	grep -q '^ok 1' /tmp/traffic || bail_out "no test is called $1"
 }
 
 # The sum of a field over the events of a queue, or with no field their number.
@@ -35,13 +29,7 @@ equals() { # TEXT WANT HAVE
 	[ "$2" -eq "$3" ] || echo "# $3, not $2"
 }
 
-modprobe -a tun dummy bridge sch_netem || bail_out "no network devices"
-for need in $(modinfo -F depends /lib/vhost_net_alt.ko | tr , ' '); do
-	modprobe "$need" || bail_out "$need does not load"
-done
-insmod /lib/vhost_net_alt.ko || bail_out "the module does not load"
-mount -t tracefs tracefs $tracing 2> /dev/null
-[ -d $events ] || bail_out "there are no events"
+load_with_events
 
 plan 18
 

@@ -6,9 +6,9 @@
 
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/vm/trace_lib.sh
+. "$(dirname "$0")/trace_lib.sh"
 
-tracing=/sys/kernel/tracing
-events=$tracing/events/vhost_net_alt
 said=/tmp/said
 
 # One example: from the NUMBERth line of the page that begins with the tool's name to where its quotes close.
@@ -18,11 +18,6 @@ example() { # TOOL NUMBER
 		code && index($0, tool " ") == 1 { on = ++n == want }
 		on { print; quotes += gsub(q, q); if (quotes % 2 == 0) exit }' /docs/tracing.md > /tmp/example
 	[ -s /tmp/example ] || bail_out "the page has no example $2 of $1"
-}
-
-traffic() { # TEST: one of the program netlink's
-	netlink --device /dev/vhost-net-alt --only "$1" > /tmp/traffic || bail_out "traffic: $(cat /tmp/traffic)"
-	grep -q '^ok 1' /tmp/traffic || bail_out "no test is called $1"
 }
 
 until_true() { # COMMAND...: within a minute
@@ -92,13 +87,7 @@ told() { # STATUS TEXT
 	[ "$1" -eq 0 ] || diagnose $said
 }
 
-modprobe -a tun dummy bridge sch_netem || bail_out "no network devices"
-for need in $(modinfo -F depends /lib/vhost_net_alt.ko | tr , ' '); do
-	modprobe "$need" || bail_out "$need does not load"
-done
-insmod /lib/vhost_net_alt.ko || bail_out "the module does not load"
-mount -t tracefs tracefs $tracing 2> /dev/null
-[ -d $events ] || bail_out "there are no events"
+load_with_events
 cd /tmp || exit 1
 echo 1 > $events/enable
 

@@ -571,39 +571,30 @@ int main(int argc, char **argv)
 {
 	ktap::Suite suite(argc, argv);
 	device_path = suite.device();
-	const auto add = [&](const char *name, void (*test)()) {
-		suite.add(name, [test] {
-			try {
-				test();
-			} catch (const std::exception &error) {
-				CHECK(false, "%s", error.what());
-			}
-		});
-	};
-	add("taps are as declared, in their bridges", taps_are_as_declared);
-	add("two clients at once: frames pass both ways through both", two_clients_at_once);
-	add("a port is opened by its owner, and kept by admin", others_are_refused);
-	add("a port's tap is its owner's", taps_are_their_owners);
-	add("a client that disconnects midway leaves a free port",
+	suite.add("taps are as declared, in their bridges", taps_are_as_declared);
+	suite.add("two clients at once: frames pass both ways through both", two_clients_at_once);
+	suite.add("a port is opened by its owner, and kept by admin", others_are_refused);
+	suite.add("a port's tap is its owner's", taps_are_their_owners);
+	suite.add("a client that disconnects midway leaves a free port",
 		  a_client_that_goes_leaves_a_free_port);
-	add("rubbish is refused, and a client that does not listen cut off",
+	suite.add("rubbish is refused, and a client that does not listen cut off",
 		  rubbish_is_refused);
-	add("a user's clients are so many, and others' have room",
+	suite.add("a user's clients are so many, and others' have room",
 		  too_many_clients_are_turned_away);
-	add("SIGHUP: files are read again, and one with an error leaves its port",
+	suite.add("SIGHUP: files are read again, and one with an error leaves its port",
 		  files_are_read_again);
-	add("ports are added and removed, with their files", ports_are_added_and_removed);
-	add("a device is bound to another port and back",
+	suite.add("ports are added and removed, with their files", ports_are_added_and_removed);
+	suite.add("a device is bound to another port and back",
 		  [] { a_device_is_bound_to_another_port_and_back(feature::version_1); });
-	add("so is that of a legacy guest, whose frames have a shorter header",
+	suite.add("so is that of a legacy guest, whose frames have a shorter header",
 	    [] { a_device_is_bound_to_another_port_and_back(0); });
-	add("SIGKILL and SIGTERM under traffic: no frame is lost, and what serves is known again",
+	suite.add("SIGKILL and SIGTERM under traffic: no frame is lost, and what serves is known again",
 		  it_dies_and_comes_back_under_traffic);
-	add("what a service manager stored: a device is bound back, and clients wait, over SIGKILL",
+	suite.add("what a service manager stored: a device is bound back, and clients wait, over SIGKILL",
 	    a_manager_keeps_what_it_knew);
-	add("metrics: what was sent, to the packet", metrics_are_served);
-	add("the module is unloaded and loaded beneath it", the_module_goes_and_comes);
-	add("a second vhostd does not begin", a_second_one_does_not_begin);
+	suite.add("metrics: what was sent, to the packet", metrics_are_served);
+	suite.add("the module is unloaded and loaded beneath it", the_module_goes_and_comes);
+	suite.add("a second vhostd does not begin", a_second_one_does_not_begin);
 	set_up_machine();
 	const Link br0 = Link::bridge("br0");
 	daemon_ = std::make_unique<Daemon>();

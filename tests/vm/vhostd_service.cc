@@ -383,35 +383,26 @@ void systemd_has_nothing_to_say_against_it()
 int main(int argc, char **argv)
 {
 	ktap::Suite suite(argc, argv);
-	const auto add = [&](const char *name, void (*test)()) {
-		suite.add(name, [test] {
-			try {
-				test();
-			} catch (const std::exception &error) {
-				CHECK(false, "%s", error.what());
-			}
-		});
-	};
-	add("a machine boots, and nothing fails", everything_begins_at_boot);
-	add("sysusers, tmpfiles and the unit make its user and its folders", user_and_folders_are_made);
-	add("without the module it is ready all the same, and says so", it_runs_without_the_module);
-	add("it runs as its user, with CAP_NET_ADMIN only, for good", it_is_no_more_than_it_need_be);
-	add("files, homes and devices that are not its own are closed to it", it_is_in_its_sandbox);
-	add("the module comes: udev gives vhostd the device, and it notices", the_module_comes);
-	add("in its sandbox it has a tap in its bridge, opens it for its owner, and serves metrics",
+	suite.add("a machine boots, and nothing fails", everything_begins_at_boot);
+	suite.add("sysusers, tmpfiles and the unit make its user and its folders", user_and_folders_are_made);
+	suite.add("without the module it is ready all the same, and says so", it_runs_without_the_module);
+	suite.add("it runs as its user, with CAP_NET_ADMIN only, for good", it_is_no_more_than_it_need_be);
+	suite.add("files, homes and devices that are not its own are closed to it", it_is_in_its_sandbox);
+	suite.add("the module comes: udev gives vhostd the device, and it notices", the_module_comes);
+	suite.add("in its sandbox it has a tap in its bridge, opens it for its owner, and serves metrics",
 	    all_its_work_is_done);
-	add("a port is free as soon as it is closed", a_closed_port_is_free);
-	add("vhostctl adds and removes ports, with their files", ports_are_added_and_removed);
-	add("systemctl reload: files have been read again when it returns",
+	suite.add("a port is free as soon as it is closed", a_closed_port_is_free);
+	suite.add("vhostctl adds and removes ports, with their files", ports_are_added_and_removed);
+	suite.add("systemctl reload: files have been read again when it returns",
 	    reload_is_done_when_it_returns);
-	add("SIGKILL: the socket is the same, clients wait, and a device can be bound back",
+	suite.add("SIGKILL: the socket is the same, clients wait, and a device can be bound back",
 	    it_is_killed_and_knows_everything_again);
-	add("it hangs: the watchdog has it started again, and a device can be bound back",
+	suite.add("it hangs: the watchdog has it started again, and a device can be bound back",
 	    it_hangs_and_is_started_again);
-	add("stopped and started: taps stay and guests go on, and what systemd kept is gone",
+	suite.add("stopped and started: taps stay and guests go on, and what systemd kept is gone",
 	    it_is_stopped_and_guests_go_on);
-	add("the unit has the module loaded", it_has_the_module_loaded);
-	add("systemd-analyze verify finds nothing", systemd_has_nothing_to_say_against_it);
+	suite.add("the unit has the module loaded", it_has_the_module_loaded);
+	suite.add("systemd-analyze verify finds nothing", systemd_has_nothing_to_say_against_it);
 	const int status = suite.run();
 	if (status)
 		std::fputs(output("journalctl -q -b --no-pager -u vhostd -u systemd-udevd -u modprobe@vhost_net_alt").c_str(), stderr);
