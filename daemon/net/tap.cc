@@ -64,7 +64,7 @@ void make_tap(const Port &port, uid_t owner)
 }
 
 std::vector<UniqueFd> open_tap(const Port &port, uid_t owner, unsigned count,
-				const Framing &framing)
+			       const Framing &framing)
 {
 	std::vector<UniqueFd> queues;
 	for (unsigned i = 0; i < count; i++) {

@@ -78,7 +78,7 @@ bool Clients::send(Client &client, const Message &reply)
 			   error.what());
 	} catch (const std::length_error &error) {
 		log_.warn(account_of(client.peer), "process {}: a reply: {}", client.peer.pid,
-			   error.what());
+			  error.what());
 	}
 	return false;
 }

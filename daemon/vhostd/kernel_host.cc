@@ -41,7 +41,7 @@ void KernelHost::make_tap(const Port &port, uid_t owner)
 }
 
 std::vector<UniqueFd> KernelHost::open_tap(const Port &port, uid_t owner, unsigned count,
-					     const Framing &framing)
+					   const Framing &framing)
 {
 	return vhostd::open_tap(port, owner, count, framing);
 }

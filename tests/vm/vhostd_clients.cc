@@ -587,11 +587,11 @@ int main(int argc, char **argv)
 	suite.add("a device is bound to another port and back",
 		  [] { a_device_is_bound_to_another_port_and_back(feature::version_1); });
 	suite.add("so is that of a legacy guest, whose frames have a shorter header",
-	    [] { a_device_is_bound_to_another_port_and_back(0); });
+		  [] { a_device_is_bound_to_another_port_and_back(0); });
 	suite.add("SIGKILL and SIGTERM under traffic: no frame is lost, and what serves is known again",
 		  it_dies_and_comes_back_under_traffic);
 	suite.add("what a service manager stored: a device is bound back, and clients wait, over SIGKILL",
-	    a_manager_keeps_what_it_knew);
+		  a_manager_keeps_what_it_knew);
 	suite.add("metrics: what was sent, to the packet", metrics_are_served);
 	suite.add("the module is unloaded and loaded beneath it", the_module_goes_and_comes);
 	suite.add("a second vhostd does not begin", a_second_one_does_not_begin);

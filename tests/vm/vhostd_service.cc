@@ -390,17 +390,17 @@ int main(int argc, char **argv)
 	suite.add("files, homes and devices that are not its own are closed to it", it_is_in_its_sandbox);
 	suite.add("the module comes: udev gives vhostd the device, and it notices", the_module_comes);
 	suite.add("in its sandbox it has a tap in its bridge, opens it for its owner, and serves metrics",
-	    all_its_work_is_done);
+		  all_its_work_is_done);
 	suite.add("a port is free as soon as it is closed", a_closed_port_is_free);
 	suite.add("vhostctl adds and removes ports, with their files", ports_are_added_and_removed);
 	suite.add("systemctl reload: files have been read again when it returns",
-	    reload_is_done_when_it_returns);
+		  reload_is_done_when_it_returns);
 	suite.add("SIGKILL: the socket is the same, clients wait, and a device can be bound back",
-	    it_is_killed_and_knows_everything_again);
+		  it_is_killed_and_knows_everything_again);
 	suite.add("it hangs: the watchdog has it started again, and a device can be bound back",
-	    it_hangs_and_is_started_again);
+		  it_hangs_and_is_started_again);
 	suite.add("stopped and started: taps stay and guests go on, and what systemd kept is gone",
-	    it_is_stopped_and_guests_go_on);
+		  it_is_stopped_and_guests_go_on);
 	suite.add("the unit has the module loaded", it_has_the_module_loaded);
 	suite.add("systemd-analyze verify finds nothing", systemd_has_nothing_to_say_against_it);
 	const int status = suite.run();
