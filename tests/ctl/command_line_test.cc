@@ -174,6 +174,9 @@ TEST(Qemu, HasDescriptorsByNumber)
 	EXPECT_EQ(qemu_arguments(port, "virtio-net-pci,mac=52:54:00:00:00:01")[3],
 		  "virtio-net-pci,mac=52:54:00:00:00:01,netdev=vna-web1,mq=on,vectors=6,"
 		  "host_mtu=9000");
+	port.port = "web1,script=x";
+	EXPECT_EQ(qemu_arguments(port, "virtio-net-pci")[1],
+		  "tap,id=vna-web1_script_x,fds=7001:7003,vhost=on,vhostfds=7002:7004");
 }
 
 TEST(DeviceSet, KnowsWordsAsPortsHaveThem)

@@ -15,7 +15,11 @@
 #include <fcntl.h>
 #include <fstream>
 #include <functional>
+#include <linux/ethtool.h>
+#include <linux/if.h>
+#include <linux/if_packet.h>
 #include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <sstream>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -114,6 +118,27 @@ inline UniqueFd copy(const vhostd::UniqueFd &fd)
 	return UniqueFd(fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
 }
 
+/*
+ * A tap that has just been opened throws away what it is to send, until the kernel has seen its
+ * carrier: in a thread of its own (linkwatch), under the lock that ethtool waits for.
+ */
+inline void link_is_up(const PacketSocket &far)
+{
+	sockaddr_ll address{};
+	socklen_t size = sizeof address;
+	CHECK(!getsockname(far.fd(), reinterpret_cast<sockaddr *>(&address), &size));
+	ifreq request{};
+	request.ifr_ifindex = address.sll_ifindex;
+	CHECK(!ioctl(far.fd(), SIOCGIFNAME, &request));
+	until("the tap's link is up", [&] {
+		CHECK(!ioctl(far.fd(), SIOCGIFFLAGS, &request));
+		return request.ifr_flags & IFF_RUNNING;
+	});
+	ethtool_value link{ .cmd = ETHTOOL_GLINK, .data = 0 };
+	request.ifr_data = reinterpret_cast<char *>(&link);
+	CHECK(!ioctl(far.fd(), SIOCETHTOOL, &request) && link.data);
+}
+
 /* One queue pair of a port, as a VMM has it. */
 class Guest
 {
@@ -131,6 +156,7 @@ public:
 	}
 	void pass(const PacketSocket &far)
 	{
+		link_is_up(far);
 		Traffic traffic;
 		traffic.seed = seed_ += traffic.count;
 		transmit(rig, far, traffic);

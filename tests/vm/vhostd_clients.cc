@@ -271,8 +271,8 @@ void taps_are_their_owners()
 	}
 	until("the tap is its owner's again",
 	      [] { return attach_refusal(user1, "web2", IFF_MULTI_QUEUE) == EPERM; });
-	/* A tap that was there before vhostd, or that an older one made. */
-	CHECK_EQUAL(std::system("ip tuntap add web9 mode tap vnet_hdr"), 0);
+	/* A tap that was there before vhostd, and another's. */
+	CHECK_EQUAL(std::system("ip tuntap add web9 mode tap vnet_hdr user 1002"), 0);
 	CHECK_ERRNO(attach_refusal(user2, "web9"), 0);
 	DaemonClient client = connect();
 	(void)client.add("web9", {{"owner", "1001"}});

@@ -24,7 +24,7 @@
 verbose=no
 [ "${1:-}" != -v ] || verbose=yes
 megabytes=4
-longer=24 # megabytes, where something is to happen meanwhile
+longer=24 # each of those that go on while something happens
 frames=2500
 port=011 # of testpmd
 tap=packets
@@ -64,18 +64,27 @@ wait_for_frames() { # INTERFACE COUNT
 	done
 }
 
-# A transfer from guest 0, and DURING it, once it has begun, what else is to happen; then it goes on by way of TAP.
+# One transfer from guest 0 after the other, until there is the file over.
+it_sends() { # SEED
+	until [ -e "$base/over" ]; do
+		transfer receive 0 $((longer << 20)) "$1" || return
+	done
+}
+
+# While it sends, and has begun, what else is to happen; then it goes on by way of TAP.
 while_it_sends() { # SEED TAP DURING...
-	local seed=$1 tap=$2 status=0 transfer
+	local seed=$1 tap=$2 status=0 transfers
 	shift 2
 	of_guest 0
-	transfer receive 0 $((longer << 20)) "$seed" &
-	transfer=$!
+	rm -f "$base/over"
+	it_sends "$seed" &
+	transfers=$!
 	wait_for_frames "$now_on" 100 && "$@" && wait_for_frames "$tap" 100 || status=1
 	now_on=$tap
 	# Or it would have proved nothing.
-	kill -0 $transfer 2> /dev/null || { echo "# the transfer had ended"; status=1; }
-	wait $transfer && [ $status -eq 0 ]
+	kill -0 $transfers 2> /dev/null || { echo "# nothing was sent any more"; status=1; }
+	touch "$base/over"
+	wait $transfers && [ $status -eq 0 ]
 }
 now_on=web0
 

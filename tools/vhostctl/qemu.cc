@@ -2,6 +2,7 @@
 #include "qemu.hh"
 
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <fstream>
 
@@ -17,6 +18,15 @@ std::string numbers(const std::vector<UniqueFd> &fds)
 	for (const UniqueFd &fd : fds)
 		all += (all.empty() ? "" : ":") + std::to_string(fd.get());
 	return all;
+}
+
+// A port's name may have characters that an id of QEMU's may not: a comma would end it.
+std::string as_id(std::string name)
+{
+	for (char &c : name)
+		if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '.')
+			c = '_';
+	return name;
 }
 
 bool has_property(const std::string &model, const std::string &name)
@@ -50,8 +60,7 @@ std::string guest_mac(const std::string &port, const std::string &machine_id)
 
 std::vector<std::string> qemu_arguments(const OpenPort &port, const std::string &model)
 {
-	// A port's name may have characters that an id of QEMU's may not, at its beginning.
-	const std::string id = "vna-" + port.port;
+	const std::string id = "vna-" + as_id(port.port);
 	const std::size_t queues = port.device_fds.size();
 	const bool several = queues > 1;
 	std::string device = model + ",netdev=" + id;

@@ -152,7 +152,7 @@ start_guest() { # SPEC...
 			i=$((i + 1))
 		done
 		# shellcheck disable=SC2086 # a list of words
-		exec qemu-system-x86_64 -M $machine -bios qboot.rom -accel $accel -cpu qemu64 -m 192M \
+		exec qemu-system-x86_64 -M $machine -bios qboot.rom -accel $accel -cpu qemu64 -m 256M \
 			-nodefaults -no-user-config -display none -vga none -no-reboot \
 			-kernel /guest/vmlinux -initrd /guest/initramfs \
 			-append "console=ttyS0 loglevel=5 panic=-1 reboot=t tsc=reliable$kernel_args" \
