@@ -103,6 +103,9 @@ public:
 		rethrow();
 	}
 
+	/* The same, whatever it has failed with. */
+	void halt() { join(); }
+
 	/* Waits until the counter that the thread drives has come that far. */
 	void reach(const std::atomic<std::uint64_t> &counter, std::uint64_t target,
 		   const char *what)
@@ -164,6 +167,7 @@ public:
 
 	/* Ends the thread at once, whatever is outstanding. */
 	void abandon() { hand_.finish(); }
+	void halt() { hand_.halt(); }
 
 	/* After the ring was reset: every buffer is the guest's. */
 	void forget()
@@ -270,6 +274,13 @@ public:
 		hand_.start([this] { run(); });
 	}
 
+	/* No more under way than the far end's socket holds for sure: none may be lost. */
+	void start_lossless(std::function<std::uint64_t()> received)
+	{
+		received_ = std::move(received);
+		start();
+	}
+
 	/*
 	 * Always the same frames, as long as they may be: making one takes the guest no time, and
 	 * copying it takes the device a lot, so that it is saturated.
@@ -310,7 +321,7 @@ private:
 	void run()
 	{
 		while (!hand_.stopping() || draining_) {
-			while (!idle_.empty() && !draining_) {
+			while (!idle_.empty() && !draining_ && may_send()) {
 				if (!full_speed_)
 					fill(idle_.back());
 				add(idle_.back(), chains_[idle_.back()]);
@@ -318,8 +329,12 @@ private:
 				++sent_;
 			}
 			publish();
-			if (outstanding_.empty())
+			if (outstanding_.empty() && (draining_ || !received_))
 				return;
+			if (outstanding_.empty()) {
+				std::this_thread::sleep_for(std::chrono::microseconds(200));
+				continue;
+			}
 			const auto back = next(false);
 			if (!back)
 				return;
@@ -329,8 +344,11 @@ private:
 		}
 	}
 
+	bool may_send() const { return !received_ || sent_ - received_() < 64; }
+
 	bool full_speed_ = false;
 	std::uint64_t sent_ = 0;
+	std::function<std::uint64_t()> received_;
 };
 
 /* The guest receives frames: each whole, those of a source in order. Some may be missing. */
@@ -421,6 +439,7 @@ public:
 	}
 
 	void finish() { hand_.finish(); }
+	void halt() { hand_.halt(); }
 
 	std::uint8_t source() const { return source_; }
 	std::uint64_t sent() const { return sent_; }

@@ -25,9 +25,16 @@ struct Lossless {
 		: guest(device, guest_mac, options), end("vna0", source)
 	{
 		guest.rig.attach(end.tap.fd());
-		guest.start();
+		guest.reader.start();
 		end.far.sink.start();
+		guest.sender.start_lossless([this] { return end.far.sink.received(); });
 		end.far.source.start_lossless(guest.reader);
+	}
+	/* Each looks at what the other has received. */
+	~Lossless()
+	{
+		end.far.source.halt();
+		guest.sender.halt();
 	}
 
 	/* To the last frame. */
