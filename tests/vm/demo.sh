@@ -55,7 +55,7 @@ show cat /etc/vhost-net-alt/ports.d/web0.toml
 start_vhostd || die "vhostd does not answer"
 show vhostctl port show
 
-say "two guests, the second with packed rings (QEMU in an emulated machine: half a minute)"
+say "two guests, the second with packed rings (QEMU in an emulated machine)"
 echo '$ vhostctl run --port web0 -- qemu-system-x86_64 ...'
 echo '$ vhostctl run --port web1 --device virtio-net-pci,packed=on -- qemu-system-x86_64 ...'
 start=$(now)
@@ -93,6 +93,8 @@ for number in 0 1; do
 	of_guest $number
 	stop_guest || die "guest $number did not power off"
 done
+kill "$vhostd_pid" && wait "$vhostd_pid" || die "vhostd does not end"
+vhostd_pid=
 bad=$(dmesg | grep -cE 'WARNING|BUG|Oops|Call Trace')
 echo "kernel log: $bad warnings"
 
