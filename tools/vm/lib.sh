@@ -7,6 +7,11 @@
 vm_dir=$vna_root/tools/vm
 vm_kernels=(6.1 6.12 7.2)
 
+# The release whose QEMU boots the VMs, on every host. Before 8.1 QEMU's TCG with several
+# CPUs may keep a translation of what another CPU was writing: a kernel that patches
+# itself (static keys, XDP's dispatcher) then dies of an int3 that is long gone.
+qemu_release=trixie
+
 # kernel_use KERNEL: sets kernel, release, suites, chroot, kdir.
 kernel_use() {
 	kernel=$1
@@ -26,8 +31,16 @@ kernel_use() {
 # kernel_ready KERNEL: the same, prepared where it is not yet.
 kernel_ready() {
 	kernel_use "$1"
-	[[ -e $kdir/prepared.o && ! $vm_dir/init -nt $kdir/base.cpio &&
+	[[ -e $kdir/prepared.o && -e $vna_build/chroot/$qemu_release.done.o && ! $vm_dir/init -nt $kdir/base.cpio &&
 		! $vm_dir/prepare -nt $kdir/base.cpio ]] ||
 		"$vm_dir/prepare" "$kernel"
 	uname_r=$(<"$kdir/prepared.o")
+}
+
+# What boots a VM: QEMU of that release's chroot, run as it lies there.
+qemu_command() { # sets: qemu_program
+	local root=$vna_build/chroot/$qemu_release lib=usr/lib/x86_64-linux-gnu
+	qemu_program=(env "QEMU_MODULE_DIR=$root/$lib/qemu"
+		"$root/lib64/ld-linux-x86-64.so.2" --library-path "$root/$lib" --argv0 qemu-system-x86_64
+		"$root/usr/bin/qemu-system-x86_64" -L "$root/usr/share/qemu" -L "$root/usr/share/seabios")
 }
