@@ -100,11 +100,19 @@ vhostd_dies_and_returns() {
 
 # What a port's queues and its tap have counted: rx packets, tx packets, of either, as the guest sees it.
 counts() { # PORT
-	sleep 1 # nothing is under way then: both count a moment after
-	vhostctl -j -s queue show "$1" | tr ',{' '\n\n' | awk -F: -v tap="$(counted "$1" tx) $(counted "$1" rx)" '
-		/^"type"/ { type = $2 }
-		/^"packets"/ { packets[type] = $2 + 0 }
-		END { print packets["\"rx\""], packets["\"tx\""], tap }'
+	local before after queues tries=30
+	# Of one moment: nothing came for a second before, as both count a moment after, nor in between.
+	while [ $((tries -= 1)) -ge 0 ]; do
+		before="$(counted "$1" tx) $(counted "$1" rx)"
+		sleep 1
+		queues=$(vhostctl -j -s queue show "$1" | tr ',{' '\n\n' | awk -F: '
+			/^"type"/ { type = $2 }
+			/^"packets"/ { packets[type] = $2 + 0 }
+			END { print packets["\"rx\""], packets["\"tx\""] }')
+		after="$(counted "$1" tx) $(counted "$1" rx)"
+		[ "$before" != "$after" ] || break
+	done
+	echo "$queues $after"
 }
 
 # QEMU has read some frame that had come before the guest was up: what counts is what came after.
@@ -115,7 +123,17 @@ remember() {
 	done
 }
 
+# What TCP has to say at its end may still be on its way.
 equals_the_tap() { # PORT [RX TX]: by so many
+	local tries=10
+	until equal_now "$@" > "$base/equal" || [ $((tries -= 1)) -eq 0 ]; do
+		:
+	done
+	cat "$base/equal"
+	[ $tries -gt 0 ]
+}
+
+equal_now() { # PORT [RX TX]
 	counts "$1" | cat "$base/counts-$1" - | awk -v rx="${2:-0}" -v tx="${3:-0}" '
 		NR == 1 { split($0, before) }
 		END {
