@@ -28,7 +28,10 @@ enum {
 
 static struct genl_family family;
 
-/* The core's list of devices.  A device in it stays while this is held. */
+/*
+ * The core's list of devices.  A device in it stays while this is held.  Taken last:
+ * a device's and a queue's lock may be held, and none is taken under it.
+ */
 static DEFINE_MUTEX(devices);
 
 /* ---- messages ---------------------------------------------------------- */
@@ -480,14 +483,17 @@ static void multicast(const struct vna_env *env, u8 cmd, u32 queue,
 
 static void notify(const struct vna_env *env, u8 cmd)
 {
+	lockdep_assert_held(&devices);
 	multicast(env, cmd, 0, put_dev_of);
 }
 
 void vna_env_changed(struct vna_env *env)
 {
+	mutex_lock(&devices);
 	/* Not before others know of it, and not after. */
 	if (env->id)
 		notify(env, VHOST_NET_ALT_CMD_DEV_CHANGE_NTF);
+	mutex_unlock(&devices);
 }
 
 static int put_stopped(struct sk_buff *skb, const struct vna_env *env, u32 queue)
@@ -507,7 +513,10 @@ void vna_env_queue_stopped(struct vna_env *env, vna_u32 queue, const char *rule,
 	/* Under the queue's lock, like the message that is made of it. */
 	env->queues[queue].stopped.rule = rule;
 	env->queues[queue].stopped.text = text;
-	multicast(env, VHOST_NET_ALT_CMD_QUEUE_ERROR_NTF, queue, put_stopped);
+	mutex_lock(&devices);
+	if (env->id) /* the worker ends after others have forgotten the device */
+		multicast(env, VHOST_NET_ALT_CMD_QUEUE_ERROR_NTF, queue, put_stopped);
+	mutex_unlock(&devices);
 }
 
 /* ---- the family --------------------------------------------------------- */

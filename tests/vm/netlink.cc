@@ -761,6 +761,37 @@ void a_broken_rule_is_told_by_name()
 		    VHOST_NET_ALT_QUEUE_STATE_OFF);
 }
 
+/* A worker may find a broken rule while its device is being closed. */
+void nothing_is_told_of_a_device_that_has_gone()
+{
+	Genl genl = family();
+	genl.join(VHOST_NET_ALT_MCGRP_MGMT);
+	unsigned errors = 0, rounds = 0;
+	/* As many as it takes to see that the worker comes first, now and then. */
+	for (; rounds < 100 || !errors; rounds++) {
+		CHECK(rounds < 2000, "no ring error is told");
+		std::uint32_t id;
+		{
+			Live live(device_path);
+			id = id_of(live.rig.device);
+			driver::SplitTable &table = live.rig.tx.split_table();
+			table.set_avail_idx(static_cast<std::uint16_t>(table.avail_idx() + 1000));
+			live.rig.tx.kick();
+		}
+		bool gone = false;
+		int error;
+		while (const auto message = genl.poll(error)) {
+			CHECK(!gone, "command %u of device %u after that it has gone",
+			      message->command, id);
+			gone = message->command == VHOST_NET_ALT_CMD_DEV_DEL_NTF;
+			errors += message->command == VHOST_NET_ALT_CMD_QUEUE_ERROR_NTF;
+		}
+		CHECK_ERRNO(error, EAGAIN);
+		CHECK(gone);
+	}
+	ktap::note("%u of %u broken rules were told", errors, rounds);
+}
+
 void who_is_too_slow_is_told_so()
 {
 	Genl slow = family(), genl = family();
@@ -909,6 +940,7 @@ int main(int argc, char **argv)
 	    devices_that_come_change_and_go_are_told_of);
 	add("a backend that comes and goes is told of", a_backend_that_comes_and_goes_is_told_of);
 	add("a broken rule is told by name", a_broken_rule_is_told_by_name);
+	add("nothing is told of a device that has gone", nothing_is_told_of_a_device_that_has_gone);
 	add("who is too slow for 10,000 events is told so", who_is_too_slow_is_told_so);
 	add("the module stays while it is in use", the_module_stays_while_it_is_in_use);
 	add("a dump under way keeps the module", a_dump_under_way_keeps_the_module);
