@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/hurry.hh"
+
 namespace vhostd {
 
 namespace {
@@ -37,6 +39,12 @@ Channel Channel::connect(const std::string &path)
 	    ::connect(fd.get(), reinterpret_cast<const sockaddr *>(&address), sizeof address) < 0)
 		fail(path.c_str());
 	return Channel(std::move(fd));
+}
+
+Channel::~Channel()
+{
+	const Hurry hurry;
+	UniqueFd closed = std::move(fd_);
 }
 
 void Channel::send(const nlohmann::json &body, const std::vector<int> &fds)
@@ -75,6 +83,7 @@ std::optional<Message> Channel::receive()
 
 std::optional<nlohmann::json> Channel::receive_body()
 {
+	const Hurry hurry;
 	auto received = receive(false);
 	return received ? std::optional(std::move(received->body)) : std::nullopt;
 }

@@ -41,6 +41,10 @@ public:
 	// Connects to the socket at @path.  Throws std::system_error.
 	static Channel connect(const std::string &path);
 	explicit Channel(UniqueFd fd) : fd_(std::move(fd)) {}
+	Channel(Channel &&) = default;
+	Channel &operator=(Channel &&) = default;
+	// With it goes what has not been received.
+	~Channel();
 
 	// Sends @body and duplicates of @fds; never blocks where the socket does not.
 	// Throws std::system_error (EPIPE if the other side is gone), std::length_error
@@ -51,7 +55,8 @@ public:
 	// the socket does not block and nothing is there).
 	[[nodiscard]] std::optional<Message> receive();
 	// The same, of one whose descriptors are not wanted: they never become this process', as
-	// to close another's file may take as long as he likes (FUSE's flush).
+	// to close another's file may take as long as he likes (FUSE's flush; for a socket's
+	// lingering see Hurry).
 	[[nodiscard]] std::optional<nlohmann::json> receive_body();
 
 	[[nodiscard]] Peer peer() const;

@@ -9,6 +9,8 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "base/hurry.hh"
+
 namespace vhostd {
 
 Clients::Clients(Loop &loop, Requests &requests, LimitedLog &log, UniqueFd listening)
@@ -88,6 +90,7 @@ void Clients::dismiss(Client &client, int error, const std::string &reason)
 	send(client, {Requests::refusal(error, reason), {}});
 	// What were left unread when the socket is closed would take the reply's place, as
 	// ECONNRESET.
+	const Hurry hurry;
 	shutdown(client.channel.fd(), SHUT_RD);
 	char byte;
 	while (recv(client.channel.fd(), &byte, sizeof byte, MSG_DONTWAIT) > 0)

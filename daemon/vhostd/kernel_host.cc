@@ -86,7 +86,11 @@ template <typename F> auto KernelHost::ask(F &&question)
 	if (module_) {
 		try {
 			return question(*module_);
-		} catch (const NotLoaded &) {
+		} catch (const RequestRefused &) {
+			throw;
+		} catch (const NetlinkError &) {
+			// The module has gone, and may be back under another number; or an
+			// answer was lost, the rest of which is still in the socket.
 			module_.reset();
 		}
 	}

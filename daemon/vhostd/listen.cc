@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "base/hurry.hh"
+
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS 83
 #endif
@@ -85,6 +87,7 @@ void Acceptor::accept()
 {
 	UniqueFd fd(accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
 	if (fd) {
+		const Hurry hurry; // one too many is closed at once, with what he sent
 		accepted_(std::move(fd));
 	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
 		spdlog::error("accept: {}", std::strerror(errno));

@@ -6,10 +6,29 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "base/hurry.hh"
 #include "metrics/http.hh"
 #include "metrics/openmetrics.hh"
 
 namespace vhostd {
+
+namespace {
+
+// Descriptors that come along are closed, unseen.
+template <std::size_t N> ssize_t receive(int fd, char (&bytes)[N])
+{
+	const Hurry hurry;
+	return recv(fd, bytes, N, 0);
+}
+
+} // namespace
+
+// With it goes what has not been read.
+MetricsServer::Scraper::~Scraper()
+{
+	const Hurry hurry;
+	UniqueFd closed = std::move(fd);
+}
 
 MetricsServer::MetricsServer(Loop &loop, UniqueFd listening, std::function<std::string()> text)
     : loop_(loop), text_(std::move(text)),
@@ -19,8 +38,9 @@ MetricsServer::MetricsServer(Loop &loop, UniqueFd listening, std::function<std::
 
 void MetricsServer::accept(UniqueFd fd)
 {
+	// Who waits longest, not who comes: a scraper asks at once, and is answered at once.
 	if (scrapers_.size() == most)
-		return;
+		scrapers_.pop_front();
 	const Place scraper = scrapers_.emplace(scrapers_.end());
 	scraper->fd = std::move(fd);
 	scraper->ready = loop_.on_fd(scraper->fd.get(), EPOLLIN,
@@ -40,7 +60,7 @@ void MetricsServer::serve(Place scraper)
 bool MetricsServer::read(Scraper &scraper)
 {
 	char bytes[4096];
-	const ssize_t n = recv(scraper.fd.get(), bytes, sizeof bytes, 0);
+	const ssize_t n = receive(scraper.fd.get(), bytes);
 	if (n <= 0)
 		return n < 0 && (errno == EAGAIN || errno == EINTR);
 	// Once answered, what else comes is read, so that closing the connection does not

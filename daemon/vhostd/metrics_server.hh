@@ -14,7 +14,7 @@ namespace vhostd {
 class MetricsServer
 {
 public:
-	static constexpr std::size_t most = 16;		 // connections; more are closed
+	static constexpr std::size_t most = 16; // connections: the oldest makes room
 	static constexpr std::chrono::seconds limit{10}; // of a connection, all in all
 
 	// @text: the metrics as they are now.
@@ -22,6 +22,7 @@ public:
 
 private:
 	struct Scraper {
+		~Scraper();
 		UniqueFd fd;
 		std::string request, response; // what is left of it
 		bool answered = false;

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "send_along.hh"
+
 using namespace vhostd;
 
 namespace {
@@ -105,23 +107,7 @@ TEST_F(ChannelTest, RubbishIsRefusedAndItsDescriptorsAreClosed)
 	for (const std::string &text :
 	     {std::string("rubbish"), std::string("[1]"), std::string("3"), std::string("{\"op\":"),
 	      std::string("\0{}", 3), std::string(Channel::max_bytes + 1, ' ')}) {
-		union {
-			cmsghdr align;
-			char bytes[CMSG_SPACE(sizeof(int))];
-		} control{};
-		iovec piece{const_cast<char *>(text.data()), text.size()};
-		msghdr message{};
-		message.msg_iov = &piece;
-		message.msg_iovlen = 1;
-		message.msg_control = control.bytes;
-		message.msg_controllen = sizeof control.bytes;
-		cmsghdr *header = CMSG_FIRSTHDR(&message);
-		header->cmsg_level = SOL_SOCKET;
-		header->cmsg_type = SCM_RIGHTS;
-		header->cmsg_len = CMSG_LEN(sizeof(int));
-		const int fd = null.get();
-		memcpy(CMSG_DATA(header), &fd, sizeof fd);
-		ASSERT_EQ(sendmsg(here.fd(), &message, 0), static_cast<ssize_t>(text.size()));
+		ASSERT_EQ(send_along(here.fd(), text, null.get()), static_cast<ssize_t>(text.size()));
 		EXPECT_THROW((void)there.receive(), ChannelError) << text.substr(0, 10);
 		EXPECT_EQ(open_fds(), before);
 	}
