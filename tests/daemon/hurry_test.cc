@@ -6,9 +6,10 @@
 #include <barrier>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <future>
+#include <memory>
 #include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -51,7 +52,7 @@ public:
 			;
 	}
 
-	// Along with a byte or a message; whoever gets it has the last.
+	// Along with @text; whoever gets it has the last.
 	void send(int to, const std::string &text)
 	{
 		ASSERT_EQ(send_along(to, text, fd_.get()), static_cast<ssize_t>(text.size()));
@@ -73,10 +74,10 @@ template <typename F> bool ends(F act)
 
 struct Pair {
 	UniqueFd here, there;
-	explicit Pair(int type)
+	Pair()
 	{
 		int fds[2];
-		EXPECT_EQ(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds), 0);
+		EXPECT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
 		here = UniqueFd(fds[0]);
 		there = UniqueFd(fds[1]);
 	}
@@ -86,7 +87,7 @@ struct Pair {
 
 TEST(HurryTest, AMessageIsReceivedWhateverComesAlong)
 {
-	Pair pair(SOCK_SEQPACKET);
+	Pair pair;
 	Lingering lingering;
 	lingering.send(pair.there.get(), "{\"op\": \"list\"}");
 	auto channel = std::make_shared<Channel>(std::move(pair.here));
@@ -95,7 +96,7 @@ TEST(HurryTest, AMessageIsReceivedWhateverComesAlong)
 
 TEST(HurryTest, AConnectionIsClosedWhateverWasNotRead)
 {
-	Pair pair(SOCK_SEQPACKET);
+	Pair pair;
 	Lingering first, second;
 	first.send(pair.there.get(), "{}");
 	second.send(pair.there.get(), "{}");

@@ -227,7 +227,7 @@ TEST_F(MemoryTable, removed_memory_is_not_used_after_the_wait)
 	};
 	std::thread a(turns, 0, std::ref(reader)), b(turns, 1, std::ref(other));
 	// Until both sides have been at it, however late the readers get a CPU.
-	for (u64 i = 1; i <= rounds || !found; i++) {
+	for (u64 i = 1; i <= rounds || (!found && i <= 1000 * rounds); i++) {
 		auto next = low;
 		next.userspace_addr = i << 20;
 		const bool in_use = publish(i % 3 ? Given{next} : Given{next, high});

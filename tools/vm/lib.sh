@@ -8,8 +8,8 @@ vm_dir=$vna_root/tools/vm
 vm_kernels=(6.1 6.12 7.2)
 
 # The release whose QEMU boots the VMs, on every host. With several CPUs QEMU's TCG may keep a
-# translation of what another CPU was writing (stale_int3/): before 8.1 often enough that one
-# of fifty kernels dies while it boots.
+# translation of what another CPU was writing (stale_int3/): bookworm's often enough that
+# kernels die of it while they boot.
 qemu_release=trixie
 
 # kernel_use KERNEL: sets kernel, release, suites, chroot, kdir.
