@@ -42,8 +42,7 @@ nic_args() { # INDEX NETDEV-OPTIONS DEVICE-OPTIONS
 }
 
 start_life() {
-	local ready=script=no,downscript=no packed=
-	[ "$device" = /dev/vhost-net ] || packed=,packed=on
+	local ready=script=no,downscript=no
 	nics=4
 	mkfifo "$work/control.in" "$work/control.out" "$work/monitor.in" "$work/monitor.out" || return
 	: > "$results"
@@ -64,23 +63,28 @@ start_life() {
 			-serial "file:$work/console" \
 			-chardev "pipe,id=control,path=$work/control" -serial chardev:control \
 			-chardev "pipe,id=monitor,path=$work/monitor" -mon chardev=monitor,mode=readline \
-			$(nic_args 0 ifname=vnat0,$ready,vhost=off) $(nic_args 2 ifname=vnat2,$ready,vhost=on,vhostfd=4 "$packed") \
+			$(nic_args 0 ifname=vnat0,$ready,vhost=off) $(nic_args 2 ifname=vnat2,$ready,vhost=on,vhostfd=4 "$packed_arg") \
 			$(nic_args 3 fds=9:10:11:12,vhost=on,vhostfds=5:6:7:8 ,mq=on,vectors=10)
 	) > "$work/qemu" 2>&1 < /dev/null &
 	qemu_pid=$!
 }
 
+# Opened both ways: to write to a pipe that nobody reads, as QEMU is dead, would be for good.
+tell() { # PIPE LINE
+	alive && echo "$2" 1<> "$work/$1.in"
+}
+
 monitor() { # COMMAND
-	echo "$1" > "$work/monitor.in"
+	tell monitor "$1"
 }
 
 # Runs a command in the guest: its status.
 guest() { # COMMAND
-	local said
+	local said deadline=$(($(date +%s) + 100))
 	said=$(grep -c '^did ' "$results")
-	echo "$1" > "$work/control.in"
+	tell control "$1" || return
 	until [ "$(grep -c '^did ' "$results")" -gt "$said" ]; do
-		alive || return
+		alive && [ "$(date +%s)" -lt "$deadline" ] || return
 		sleep 0.1
 	done
 	[ "$(sed -n 's/^did //p' "$results" | tail -n 1)" = 0 ]
@@ -119,7 +123,7 @@ becomes() { # FD STATE
 }
 
 no_answer() { # INDEX
-	! ping -c 2 -i 0.2 -W 1 "10.77.$1.2" > /dev/null 2>&1
+	alive && ! ping -c 2 -i 0.2 -W 1 "10.77.$1.2" > /dev/null 2>&1
 }
 
 # Counted by the device of descriptor FD: frames of the pings of INDEX.
@@ -154,9 +158,20 @@ answers() { # INDEX
 	! no_answer "$1"
 }
 
-link_down_and_up() {
-	monitor "set_link net2 off" && eventually no_answer 2 &&
-		monitor "set_link net2 on" && eventually answers 2 && ping_guest 2
+# The guest goes on sending until it has heard of its link.
+link_down_and_up() { # INDEX
+	guest "busybox ping -q -i 0.002 10.77.$1.1 > /dev/null 2>&1 &" && sleep 1 &&
+		monitor "set_link net$1 off" && eventually no_answer "$1" &&
+		monitor "set_link net$1 on" && eventually answers "$1" && ping_guest "$1"
+	set -- $?
+	guest "busybox killall -q ping"
+	return "$1"
+}
+
+# With the link down QEMU completes what the guest still sends; before 8.1 it does so beyond the end of a packed ring, and
+# aborts: it takes the wrap counter in what VHOST_GET_VRING_BASE says of the used position for a part of the index.
+qemu_loses_packed_rings() {
+	qemu-system-x86_64 --version | awk -F '[ .]' '/version/ { exit !($4 * 100 + $5 < 801) }'
 }
 
 driver_leaves_and_returns() {
@@ -180,20 +195,26 @@ nic_is_plugged_in() {
 }
 
 guest_reboots() {
-	echo "reboot -f" > "$work/control.in"
-	comes_up 2 && ping_guest 0 && pings_through 1 3 && pings_through 2 4 && pings_through 3 5
+	tell control "reboot -f" && comes_up 2 && ping_guest 0 && pings_through 1 3 && pings_through 2 4 && pings_through 3 5
 }
 
 trap cleanup EXIT
 trap 'exit 1' INT TERM
-plan 10
+format=packed packed_arg=,packed=on
+[ "$device" != /dev/vhost-net ] || format=split packed_arg=
+plan 11
 load_module || give_up "the module of $device does not load"
 start_life || give_up "no taps"
 comes_up 1 || give_up "the guest did not come up"
 report 0 "guest boots"
 check "vhost=off passes frames beside the device" ping_guest 0
 check "NIC on the device: ping" pings_through 2 4
-check "link down and up" link_down_and_up
+check "link down and up" link_down_and_up 3
+if [ "$format" = packed ] && qemu_loses_packed_rings; then
+	skip "link down and up, packed" "$(qemu-system-x86_64 --version | head -n 1) aborts"
+else
+	check "link down and up, $format" link_down_and_up 2
+fi
 check "driver unbound and bound again" driver_leaves_and_returns
 check "mq=on,queues=4: one pair, four, one" pairs_are_switched
 check "from vhost=off to on: a NIC that is plugged in" nic_is_plugged_in

@@ -20,6 +20,10 @@ report() { # STATUS TEXT
 	fi
 }
 
+skip() { # TEXT WHY
+	report 0 "$1 # SKIP $2"
+}
+
 diagnose() { # a file's lines as KTAP diagnostics
 	sed 's/^/# /' "$1"
 }

@@ -145,7 +145,7 @@ outcome() { # STATUS TEXT
 
 # The pipe's other end is not this shell's child: libvirt's.
 ends() {
-	echo quit > "$work/control.in"
+	echo quit 1<> "$work/control.in"
 	for _ in $(seq 300); do
 		[ "$(virsh -q list --name 2> /dev/null)" ] || break
 		sleep 0.2

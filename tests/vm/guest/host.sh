@@ -181,7 +181,7 @@ guest_is_up() {
 
 stop_guest() { # orderly; fails if it was not
 	local i=0
-	! alive || echo quit > "$work/control.in"
+	! alive || echo quit 1<> "$work/control.in"
 	while alive && [ $i -lt 300 ]; do
 		sleep 0.2
 		i=$((i + 1))
