@@ -5,7 +5,7 @@
 # twice each has its own kind.
 
 # They need not be fast, but soon built: with sanitizers, optimising what is made of templates (JSON,
-# spdlog) takes the compiler two to three times as long.
+# spdlog, GoogleTest's) takes the compiler two to three times as long.
 add_library(vna-unoptimized INTERFACE)
 target_compile_options(vna-unoptimized INTERFACE -O0)
 

@@ -4,11 +4,11 @@
 file(GLOB_RECURSE VNA_CORE_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kmod/core/*.cc)
 list(FILTER VNA_CORE_SOURCES EXCLUDE REGEX "/runtime\\.cc$")
 
-# Sanitizers, for everything that is linked into a test.
+# Sanitizers, for everything that is linked into a test; their reports need lines, and nothing else, to be known.
 add_library(vna-checked INTERFACE)
 if(VNA_SANITIZE)
 	target_compile_options(vna-checked INTERFACE
-		-O1 -fno-omit-frame-pointer -fsanitize=address,undefined
+		-O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined
 		-fno-sanitize-recover=all -fno-sanitize=vptr) # the core has no RTTI
 	target_link_options(vna-checked INTERFACE -fsanitize=address,undefined)
 endif()
