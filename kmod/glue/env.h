@@ -16,6 +16,7 @@
 
 struct mm_struct;
 struct net;
+struct pid;
 
 struct vna_env {
 	struct vna_core *core;
@@ -27,7 +28,8 @@ struct vna_env {
 
 	/* The owner, or NULL: for comparison only, its memory may be gone. */
 	struct mm_struct *owner;
-	pid_t owner_pid;
+	pid_t owner_pid; /* for the log */
+	struct pid *owner_process; /* for netlink, which has a lock for it */
 	struct vna_worker workers[VNA_MAX_WORKERS];
 
 	/* Those who wait for a message: glue/message.c. */

@@ -9,6 +9,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/netdevice.h>
+#include <linux/pid.h>
 #include <linux/vhost_net_alt.h>
 #include <net/sock.h>
 
@@ -29,7 +30,8 @@ enum {
 static struct genl_family family;
 
 /*
- * The core's list of devices.  A device in it stays while this is held.  Taken last:
+ * The core's list of devices, and the processes and threads that are shown of them.
+ * A device in the list stays while this is held.  Taken last:
  * a device's and a queue's lock may be held, and none is taken under it.
  */
 static DEFINE_MUTEX(devices);
@@ -41,9 +43,9 @@ static int put_u64(struct sk_buff *skb, int attr, u64 value, int pad)
 	return nla_put_u64_64bit(skb, attr, value, pad);
 }
 
-static int put_dev(struct sk_buff *skb, const struct vna_env *env)
+/* @owner: its number, where that is shown to; 0: it has none there. */
+static int put_dev(struct sk_buff *skb, const struct vna_env *env, pid_t owner)
 {
-	pid_t owner = READ_ONCE(env->owner_pid);
 	struct vna_device_info info;
 
 	vna_core_show(env->core, &info);
@@ -118,13 +120,14 @@ static int put_flights(struct sk_buff *skb, const struct vna_env *env, u32 queue
 
 static int put_queue(struct sk_buff *skb, const struct vna_env *env, u32 queue)
 {
-	const struct vna_worker *thread;
+	const struct vna_worker *worker;
 	struct vna_queue_info info;
-	pid_t worker;
+	pid_t pid;
 
 	vna_core_show_queue(env->core, queue, &info);
-	thread = &env->workers[info.worker];
-	worker = READ_ONCE(thread->pid);
+	worker = &env->workers[info.worker];
+	/* A kernel thread has no number in a namespace but the initial one. */
+	pid = pid_vnr(worker->shown);
 	if (put_queue_name(skb, env, queue) ||
 	    nla_put_u32(skb, VHOST_NET_ALT_A_QUEUE_STATE, info.state) ||
 	    (info.rule &&
@@ -136,9 +139,9 @@ static int put_queue(struct sk_buff *skb, const struct vna_env *env, u32 queue)
 	    nla_put_u32(skb, VHOST_NET_ALT_A_QUEUE_RING_SIZE, info.size) ||
 	    (info.in_order && nla_put_flag(skb, VHOST_NET_ALT_A_QUEUE_IN_ORDER)) ||
 	    nla_put_u32(skb, VHOST_NET_ALT_A_QUEUE_BASE, info.base) ||
-	    (worker && (nla_put_u32(skb, VHOST_NET_ALT_A_QUEUE_WORKER_PID, worker) ||
-			put_u64(skb, VHOST_NET_ALT_A_QUEUE_WORKER_NS, READ_ONCE(thread->ns),
-				VHOST_NET_ALT_A_QUEUE_PAD))) ||
+	    (pid && nla_put_u32(skb, VHOST_NET_ALT_A_QUEUE_WORKER_PID, pid)) ||
+	    (worker->shown && put_u64(skb, VHOST_NET_ALT_A_QUEUE_WORKER_NS, READ_ONCE(worker->ns),
+				      VHOST_NET_ALT_A_QUEUE_PAD)) ||
 	    (info.transmits && put_flights(skb, env, queue)))
 		return -EMSGSIZE;
 	return put_backend(skb, env, queue);
@@ -256,9 +259,10 @@ static int reply(struct genl_info *info, u8 cmd, const struct vna_env *env, u32 
 	return genlmsg_reply(skb, info);
 }
 
-static int put_dev_of(struct sk_buff *skb, const struct vna_env *env, u32 queue)
+/* To who asks, as it is the one that runs. */
+static int put_dev_to_asker(struct sk_buff *skb, const struct vna_env *env, u32 queue)
 {
-	return put_dev(skb, env);
+	return put_dev(skb, env, pid_vnr(env->owner_process));
 }
 
 static int dev_get_doit(struct sk_buff *skb, struct genl_info *info)
@@ -274,7 +278,7 @@ static int dev_get_doit(struct sk_buff *skb, struct genl_info *info)
 	mutex_lock(&devices);
 	env = find(genl_info_net(info), id, info->extack);
 	if (env)
-		error = reply(info, VHOST_NET_ALT_CMD_DEV_GET, env, 0, put_dev_of);
+		error = reply(info, VHOST_NET_ALT_CMD_DEV_GET, env, 0, put_dev_to_asker);
 	mutex_unlock(&devices);
 	return error;
 }
@@ -427,7 +431,7 @@ static int dev_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 				    "a dump is of all devices");
 		return -EINVAL;
 	}
-	return dump(skb, cb, VHOST_NET_ALT_CMD_DEV_GET, NULL, false, put_dev_of);
+	return dump(skb, cb, VHOST_NET_ALT_CMD_DEV_GET, NULL, false, put_dev_to_asker);
 }
 
 static int queue_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
@@ -481,10 +485,18 @@ static void multicast(const struct vna_env *env, u8 cmd, u32 queue,
 	genlmsg_multicast_netns(&family, env->net, skb, 0, GROUP_MGMT, GFP_KERNEL);
 }
 
+/* To who listens, wherever that is: the owner has the number that it has for itself. */
+static int put_dev_to_all(struct sk_buff *skb, const struct vna_env *env, u32 queue)
+{
+	struct pid *owner = env->owner_process;
+
+	return put_dev(skb, env, pid_nr_ns(owner, ns_of_pid(owner)));
+}
+
 static void notify(const struct vna_env *env, u8 cmd)
 {
 	lockdep_assert_held(&devices);
-	multicast(env, cmd, 0, put_dev_of);
+	multicast(env, cmd, 0, put_dev_to_all);
 }
 
 void vna_env_changed(struct vna_env *env)
@@ -603,6 +615,14 @@ static struct genl_family family __ro_after_init = {
 	.mcgrps = groups,
 	.n_mcgrps = ARRAY_SIZE(groups),
 };
+
+void vna_netlink_show_process(struct pid **slot, struct pid *pid)
+{
+	mutex_lock(&devices);
+	swap(*slot, pid);
+	mutex_unlock(&devices);
+	put_pid(pid);
+}
 
 int vna_netlink_add(struct vna_env *env)
 {

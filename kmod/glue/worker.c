@@ -3,6 +3,7 @@
 
 #include <linux/cpumask.h>
 #include <linux/err.h>
+#include <linux/pid.h>
 #include <linux/processor.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
@@ -12,6 +13,7 @@
 
 #include "compat/thread.h"
 #include "glue/env.h"
+#include "glue/netlink.h"
 
 /*
  * Called over and over, in TASK_INTERRUPTIBLE: false lets the thread sleep.
@@ -31,7 +33,8 @@ static bool worker_step(void *data)
 	__set_current_state(TASK_RUNNING);
 	vna_core_work(core, worker->number);
 	WRITE_ONCE(worker->ns, current->se.sum_exec_runtime);
-	WRITE_ONCE(worker->pid, current->pid);
+	if (!worker->shown)
+		vna_netlink_show_process(&worker->shown, get_task_pid(current, PIDTYPE_PID));
 	cond_resched();
 	return true;
 }
@@ -64,6 +67,7 @@ int vna_env_owner_attach(struct vna_env *env)
 	mmgrab(current->mm);
 	env->owner = current->mm;
 	WRITE_ONCE(env->owner_pid, current->tgid);
+	vna_netlink_show_process(&env->owner_process, get_task_pid(current, PIDTYPE_TGID));
 	return 0;
 }
 
@@ -72,7 +76,7 @@ static void worker_end(struct vna_worker *worker)
 {
 	vna_thread_stop(worker->thread);
 	worker->thread = NULL;
-	WRITE_ONCE(worker->pid, 0);
+	vna_netlink_show_process(&worker->shown, NULL);
 }
 
 /*
@@ -96,6 +100,7 @@ void vna_env_owner_detach(struct vna_env *env)
 	mmdrop(env->owner);
 	env->owner = NULL;
 	WRITE_ONCE(env->owner_pid, 0);
+	vna_netlink_show_process(&env->owner_process, NULL);
 }
 
 int vna_env_owner_is_current(struct vna_env *env)

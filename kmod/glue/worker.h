@@ -6,6 +6,7 @@
 #include <linux/compiler_types.h>
 #include <linux/types.h>
 
+struct pid;
 struct vna_env;
 struct vna_thread;
 
@@ -16,8 +17,8 @@ struct vna_worker {
 	struct vna_thread *thread;
 	/* The same while it can be woken: NULL once it is dying. */
 	struct vna_thread __rcu *wakeable;
-	/* For netlink, by the thread itself: who it is, and its CPU time. */
-	pid_t pid;
+	/* For netlink, by the thread itself: who it is (netlink has a lock for it), and its CPU time. */
+	struct pid *shown;
 	u64 ns;
 };
 

@@ -589,6 +589,50 @@ void namespaces_do_not_see_each_other()
 	child.wait();
 }
 
+/* A container's vhostctl has to look for the owner in its own /proc. */
+void processes_have_the_numbers_that_the_asker_has_for_them()
+{
+	Live live(device_path);
+	live.pass();
+	const std::uint32_t outer = id_of(live.rig.device);
+	Genl listener = family();
+	CHECK(queue(listener, outer, tx_queue).u32(VHOST_NET_ALT_A_QUEUE_WORKER_PID) > 1);
+	listener.join(VHOST_NET_ALT_MCGRP_MGMT);
+	CHECK_EQUAL(in_child([&] {
+			    CHECK(!unshare(CLONE_NEWPID));
+			    Child contained([&](Child &self) {
+				    CHECK_EQUAL(getpid(), 1);
+				    Genl own = family();
+				    CHECK(!get(own, VHOST_NET_ALT_CMD_DEV_GET, dev(outer))
+						   .has(VHOST_NET_ALT_A_DEV_OWNER_PID));
+				    const Attributes worked = queue(own, outer, tx_queue);
+				    CHECK(!worked.has(VHOST_NET_ALT_A_QUEUE_WORKER_PID));
+				    CHECK(worked.has(VHOST_NET_ALT_A_QUEUE_WORKER_NS));
+				    VhostDevice inner(device_path);
+				    CHECK_ERRNO(inner.set_owner(), 0);
+				    CHECK_EQUAL(get(own, VHOST_NET_ALT_CMD_DEV_GET, dev(id_of(inner)))
+							.u32(VHOST_NET_ALT_A_DEV_OWNER_PID),
+						1);
+				    self.ready();
+				    pause();
+				    return 0;
+			    });
+			    contained.wait_ready();
+			    const GenlResult all = family().dump(VHOST_NET_ALT_CMD_DEV_GET);
+			    CHECK_EQUAL(all.messages.size(), 2);
+			    CHECK_EQUAL(all.messages[1].attributes.u32(VHOST_NET_ALT_A_DEV_OWNER_PID),
+					contained.pid());
+			    contained.kill(SIGKILL);
+			    contained.wait();
+			    return 0;
+		    }),
+		    0);
+	CHECK_EQUAL(listener.next().command, VHOST_NET_ALT_CMD_DEV_ADD_NTF);
+	const GenlMessage owned = listener.next();
+	CHECK_EQUAL(owned.command, VHOST_NET_ALT_CMD_DEV_CHANGE_NTF);
+	CHECK_EQUAL(owned.attributes.u32(VHOST_NET_ALT_A_DEV_OWNER_PID), 1);
+}
+
 /* --- dumps --- */
 
 /* Ids in a dump, which must ascend. */
@@ -934,6 +978,8 @@ int main(int argc, char **argv)
 	add("polling is switched while it runs", polling_is_switched_while_it_runs);
 	add("only who may administrate changes settings", only_who_may_administrate_sets);
 	add("network namespaces do not see each other's devices", namespaces_do_not_see_each_other);
+	add("PID namespaces have numbers of their own for owners and workers",
+	    processes_have_the_numbers_that_the_asker_has_for_them);
 	add("a dump of many devices comes in parts", a_dump_of_many_devices_comes_in_parts);
 	add("dumps while 100 devices come and go", dumps_while_devices_come_and_go);
 	add("devices that come, change and go are told of",
