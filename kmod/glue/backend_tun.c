@@ -246,7 +246,7 @@ static int tun_ifindex(struct vna_backend *backend, const struct net *net)
 	int ifindex = 0;
 
 	if (to_tun(backend)->counts)
-		return vna_netdev_of_tun(backend->file, sock_net(backend->sock->sk), net);
+		return vna_netdev_of_tun(backend->file, backend->sock, net);
 	queue = container_of(backend->sock, struct tap_queue, sock);
 	rcu_read_lock();
 	tap = rcu_dereference(queue->tap);
@@ -278,7 +278,7 @@ static bool tun_offloads(struct vna_backend *backend, netdev_features_t *offload
 		rcu_read_unlock();
 		return known;
 	}
-	ifindex = vna_netdev_of_tun(backend->file, net, net);
+	ifindex = vna_netdev_of_tun(backend->file, backend->sock, net);
 	rcu_read_lock();
 	dev = ifindex ? dev_get_by_index_rcu(net, ifindex) : NULL;
 	known = dev;

@@ -78,16 +78,28 @@ void vna_netdev_take(struct vna_netdev *netdev, struct net *net, const struct ne
 }
 
 /*
- * What tun knows a device by begins with the sockets of its queues.  That is for
- * comparison only: if it were otherwise no device would be found.  It is written
- * last when a queue is attached, and cleared when that is detached, which for an
- * only queue is when the device is unregistered, or the file is closed.
+ * What tun knows a device by begins with the sockets of its queues, as many as it
+ * was made for.  That is for comparison only: if it were otherwise no device would
+ * be found.  It is written last when a queue is attached, and cleared when that is
+ * detached, which for an only queue is when the device is unregistered, or the file
+ * is closed.
  */
-static bool is_first_queue(const struct net_device *dev, const struct socket *sock)
+static bool is_queue(const struct net_device *dev, const struct socket *sock, unsigned int number)
 {
 	struct sock *const *queues = netdev_priv(dev);
 
-	return smp_load_acquire(queues) == sock->sk;
+	return smp_load_acquire(&queues[number]) == sock->sk;
+}
+
+static bool is_any_queue(const struct net_device *dev, const struct socket *sock)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->num_tx_queues; i++) {
+		if (is_queue(dev, sock, i))
+			return true;
+	}
+	return false;
 }
 
 /* An Ethernet tap, which was made for one queue, without NAPI. */
@@ -103,7 +115,7 @@ void vna_netdev_find(struct vna_netdev *netdev, const struct socket *sock)
 
 	rcu_read_lock();
 	for_each_netdev_rcu(sock_net(sock->sk), each) {
-		if (is_tun(each) && is_first_queue(each, sock)) {
+		if (is_tun(each) && is_queue(each, sock, 0)) {
 			hold(netdev, each, is_plain(each));
 			break;
 		}
@@ -144,10 +156,12 @@ void vna_netdev_count(struct vna_netdev *netdev, unsigned int frames, unsigned i
 
 /*
  * tun tells the name of a file's device in its fdinfo, and by an ioctl that wants
- * user memory: fdinfo can be had without.
+ * user memory: fdinfo can be had without.  In the file's namespace that may be
+ * another's name by now, where the device has moved to another one.
  */
-int vna_netdev_of_tun(struct file *file, struct net *of, const struct net *net)
+int vna_netdev_of_tun(struct file *file, const struct socket *sock, const struct net *net)
 {
+	struct net *of = sock_net(sock->sk);
 	static const char prefix[] = "iff:\t";
 	char line[sizeof(prefix) + IFNAMSIZ + 1], *name;
 	struct seq_file seq = {.buf = line, .size = sizeof(line)};
@@ -164,7 +178,7 @@ int vna_netdev_of_tun(struct file *file, struct net *of, const struct net *net)
 
 	rcu_read_lock();
 	dev = dev_get_by_name_rcu(of, name);
-	if (dev && dev->rtnl_link_ops && !strcmp(dev->rtnl_link_ops->kind, "tun"))
+	if (dev && is_tun(dev) && is_any_queue(dev, sock))
 		ifindex = dev->ifindex;
 	rcu_read_unlock();
 	return ifindex;

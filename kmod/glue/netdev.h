@@ -37,11 +37,11 @@ void vna_netdev_drop(struct vna_netdev *netdev);
 void vna_netdev_count(struct vna_netdev *netdev, unsigned int frames, unsigned int bytes);
 
 /*
- * The tap that @file, tun's, is attached to, by its index: 0 if there is none, or
- * it is not in @net.  Taps are made in their file's namespace, @of.  Takes the
- * rtnl lock.
+ * The tap that @file, tun's, is attached to by @sock, by its index: 0 if there is
+ * none, or it is not in @net, or no longer in the namespace that it was made in,
+ * @sock's.  Takes the rtnl lock.
  */
-int vna_netdev_of_tun(struct file *file, struct net *of, const struct net *net);
+int vna_netdev_of_tun(struct file *file, const struct socket *sock, const struct net *net);
 
 int vna_netdev_init(void);
 void vna_netdev_exit(void);

@@ -772,6 +772,40 @@ void a_backend_that_comes_and_goes_is_told_of()
 		    VHOST_NET_ALT_DEV_STATE_OWNED);
 }
 
+void a_tap_elsewhere_is_not_taken_for_its_namesake()
+{
+	Genl genl = family();
+	const Rig rig(device_path, {});
+	const std::uint32_t id = id_of(rig.device);
+	const Tap away_first("vna0", {.multi_queue = true}),
+		away_second("vna0", {.multi_queue = true});
+	Child elsewhere([](Child &self) {
+		CHECK(!unshare(CLONE_NEWNET));
+		self.ready();
+		pause();
+		return 0;
+	});
+	elsewhere.wait_ready();
+	const std::string move = ktap::format("ip link set vna0 netns %d", elsewhere.pid());
+	CHECK(!std::system(move.c_str()));
+	const Tap first("vna0", {.multi_queue = true}), second("vna0", {.multi_queue = true});
+	for (const auto &[moved, here] :
+	     {std::pair(&away_first, &first), std::pair(&away_second, &second)}) {
+		CHECK_ERRNO(rig.device.set_backend(tx_queue, moved->fd()), 0);
+		const Attributes away = queue(genl, id, tx_queue);
+		CHECK_EQUAL(away.u32(VHOST_NET_ALT_A_QUEUE_BACKEND),
+			    VHOST_NET_ALT_BACKEND_TYPE_TAP);
+		CHECK(!away.has(VHOST_NET_ALT_A_QUEUE_IFINDEX));
+		CHECK(!away.has(VHOST_NET_ALT_A_QUEUE_IFNAME));
+		CHECK_ERRNO(rig.device.set_backend(tx_queue, here->fd()), 0);
+		CHECK_EQUAL(queue(genl, id, tx_queue).u32(VHOST_NET_ALT_A_QUEUE_IFINDEX),
+			    index_of("vna0"));
+	}
+	CHECK_ERRNO(rig.device.set_backend(tx_queue, -1), 0);
+	elsewhere.kill(SIGKILL);
+	elsewhere.wait();
+}
+
 void a_broken_rule_is_told_by_name()
 {
 	Genl genl = family(), asks = family();
@@ -985,6 +1019,8 @@ int main(int argc, char **argv)
 	add("devices that come, change and go are told of",
 	    devices_that_come_change_and_go_are_told_of);
 	add("a backend that comes and goes is told of", a_backend_that_comes_and_goes_is_told_of);
+	add("a tap in another namespace is not taken for its namesake",
+	    a_tap_elsewhere_is_not_taken_for_its_namesake);
 	add("a broken rule is told by name", a_broken_rule_is_told_by_name);
 	add("nothing is told of a device that has gone", nothing_is_told_of_a_device_that_has_gone);
 	add("who is too slow for 10,000 events is told so", who_is_too_slow_is_told_so);
