@@ -213,6 +213,8 @@ int vna_core_register(struct vna_core *core);
 void vna_core_unregister(struct vna_core *core);
 /* The surroundings of the device with @id, or the next higher one; or NULL. */
 struct vna_env *vna_core_at_or_after(vna_u32 id);
+/* The one with the next higher id than @core's, or NULL. */
+struct vna_env *vna_core_after(const struct vna_core *core);
 struct vna_env *vna_core_env(struct vna_core *core);
 /* Another number after each device that came or went, never 0. */
 vna_u32 vna_core_generation(void);

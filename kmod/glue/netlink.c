@@ -359,8 +359,8 @@ unlock:
 
 /* Where a dump is, between its messages. */
 struct position {
-	u32 id; /* of the next device, or one below it */
-	u32 queue; /* and its next queue */
+	u32 id; /* of the device, or one below it: then of the next */
+	u32 queue; /* its next queue */
 };
 
 static struct position *position(struct netlink_callback *cb)
@@ -392,30 +392,33 @@ static int dump(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
 		}
 		at->id = nla_get_u32(only);
 	}
-	for (; (env = vna_core_at_or_after(at->id)); at->id = env->id + 1, at->queue = 0) {
+	/* Looked up once a message: there may be very many. */
+	for (env = vna_core_at_or_after(at->id); env; env = vna_core_after(env->core)) {
 		if (only && env->id != nla_get_u32(only))
 			break;
-		if (net_eq(env->net, net)) {
-			for (; at->queue < (queues ? vna_core_queues() : 1); at->queue++) {
-				header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid,
-						     cb->nlh->nlmsg_seq, &family, NLM_F_MULTI, cmd);
-				if (header)
-					genl_dump_check_consistent(cb, header);
-				if (!header || put(skb, env, at->queue)) {
-					if (header)
-						genlmsg_cancel(skb, header);
-					error = -EMSGSIZE;
-					goto unlock;
-				}
-				genlmsg_end(skb, header);
-			}
+		if (env->id != at->id) {
+			at->id = env->id;
+			at->queue = 0;
 		}
-		if (env->id == U32_MAX) {
-			at->id = U32_MAX;
-			at->queue = U32_MAX;
-			break;
+		if (!net_eq(env->net, net))
+			continue;
+		for (; at->queue < (queues ? vna_core_queues() : 1); at->queue++) {
+			header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+					     &family, NLM_F_MULTI, cmd);
+			if (header)
+				genl_dump_check_consistent(cb, header);
+			if (!header || put(skb, env, at->queue)) {
+				if (header)
+					genlmsg_cancel(skb, header);
+				error = -EMSGSIZE;
+				goto unlock;
+			}
+			genlmsg_end(skb, header);
 		}
 	}
+	/* All queues of the last device that there can be are through, if there is one. */
+	at->id = U32_MAX;
+	at->queue = U32_MAX;
 unlock:
 	mutex_unlock(&devices);
 	/* A message that is not empty is sent, and the rest comes in the next. */

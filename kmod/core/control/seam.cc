@@ -10,6 +10,11 @@ namespace {
 
 constinit vna::Registry registry;
 
+vna_env *env_of(vna::Registry::Entry *entry)
+{
+	return entry ? static_cast<vna_core *>(entry)->env : nullptr;
+}
+
 } // namespace
 
 unsigned long vna_core_size()
@@ -154,8 +159,12 @@ void vna_core_unregister(vna_core *core)
 
 vna_env *vna_core_at_or_after(vna_u32 id)
 {
-	vna::Registry::Entry *entry = registry.at_or_after(id);
-	return entry ? static_cast<vna_core *>(entry)->env : nullptr;
+	return env_of(registry.at_or_after(id));
+}
+
+vna_env *vna_core_after(const vna_core *core)
+{
+	return env_of(core->next);
 }
 
 vna_env *vna_core_env(vna_core *core)
