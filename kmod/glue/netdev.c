@@ -78,28 +78,27 @@ void vna_netdev_take(struct vna_netdev *netdev, struct net *net, const struct ne
 }
 
 /*
- * What tun knows a device by begins with the sockets of its queues, as many as it
- * was made for.  That is for comparison only: if it were otherwise no device would
- * be found.  It is written last when a queue is attached, and cleared when that is
- * detached, which for an only queue is when the device is unregistered, or the file
- * is closed.
+ * What tun knows a device by begins with the sockets of its queues.  That is for
+ * comparison only: if it were otherwise no device would be found.  It is written
+ * last when a queue is attached, and cleared when that is detached, which for an
+ * only queue is when the device is unregistered, or the file is closed.
  */
-static bool is_queue(const struct net_device *dev, const struct socket *sock, unsigned int number)
+static bool is_first_queue(const struct net_device *dev, const struct socket *sock)
 {
 	struct sock *const *queues = netdev_priv(dev);
 
-	return smp_load_acquire(&queues[number]) == sock->sk;
+	return smp_load_acquire(queues) == sock->sk;
 }
 
-static bool is_any_queue(const struct net_device *dev, const struct socket *sock)
+/*
+ * What tun knows a file by has its socket, and then what it knows the file's device
+ * by, also while the file's queue is detached (TUNSETQUEUE).  For comparison only.
+ */
+static bool is_of(const struct socket *sock, const struct net_device *dev)
 {
-	unsigned int i;
+	void *const *tun = (void *const *)(sock + 1);
 
-	for (i = 0; i < dev->num_tx_queues; i++) {
-		if (is_queue(dev, sock, i))
-			return true;
-	}
-	return false;
+	return READ_ONCE(*tun) == netdev_priv(dev);
 }
 
 /* An Ethernet tap, which was made for one queue, without NAPI. */
@@ -115,7 +114,7 @@ void vna_netdev_find(struct vna_netdev *netdev, const struct socket *sock)
 
 	rcu_read_lock();
 	for_each_netdev_rcu(sock_net(sock->sk), each) {
-		if (is_tun(each) && is_queue(each, sock, 0)) {
+		if (is_tun(each) && is_first_queue(each, sock)) {
 			hold(netdev, each, is_plain(each));
 			break;
 		}
@@ -178,7 +177,7 @@ int vna_netdev_of_tun(struct file *file, const struct socket *sock, const struct
 
 	rcu_read_lock();
 	dev = dev_get_by_name_rcu(of, name);
-	if (dev && is_tun(dev) && is_any_queue(dev, sock))
+	if (dev && is_tun(dev) && is_of(sock, dev))
 		ifindex = dev->ifindex;
 	rcu_read_unlock();
 	return ifindex;

@@ -789,6 +789,7 @@ void a_tap_elsewhere_is_not_taken_for_its_namesake()
 	const std::string move = ktap::format("ip link set vna0 netns %d", elsewhere.pid());
 	CHECK(!std::system(move.c_str()));
 	const Tap first("vna0", {.multi_queue = true}), second("vna0", {.multi_queue = true});
+	second.attach(false); // as QEMU's are, before its guest asks for more pairs of queues
 	for (const auto &[moved, here] :
 	     {std::pair(&away_first, &first), std::pair(&away_second, &second)}) {
 		CHECK_ERRNO(rig.device.set_backend(tx_queue, moved->fd()), 0);
