@@ -16,13 +16,14 @@ namespace {
 
 constexpr timespec tick{.tv_sec = 0, .tv_nsec = 10'000'000};
 
-// The signal has to be caught: one that is ignored ends nothing.
+// The signal has to be caught: one that is ignored ends nothing.  Nobody else's: SIGALRM, for one,
+// is what a program's own alarm() uses.
 bool caught()
 {
 	struct sigaction action{};
 	action.sa_handler = [](int) {};
 	action.sa_flags = SA_RESTART;
-	return sigaction(SIGALRM, &action, nullptr) == 0;
+	return sigaction(SIGRTMIN, &action, nullptr) == 0;
 }
 
 } // namespace
@@ -32,7 +33,7 @@ Hurry::Hurry()
 	static const bool can = caught();
 	sigevent event{};
 	event.sigev_notify = SIGEV_THREAD_ID;
-	event.sigev_signo = SIGALRM;
+	event.sigev_signo = SIGRTMIN;
 	event.sigev_notify_thread_id = gettid();
 	runs_ = can && timer_create(CLOCK_MONOTONIC, &event, &timer_) == 0;
 	if (!runs_)

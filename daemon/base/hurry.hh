@@ -9,7 +9,7 @@ namespace vhostd {
 // While one lives, what this thread waits for in the kernel ends within 10 ms, if a signal may
 // end it.  Who sends descriptors along with a message leaves it to the receiver to close them,
 // wanted or not: and the last close of a TCP socket with SO_LINGER (socket(7)) waits for as long
-// as that says.  Uses SIGALRM; system calls are restarted where they can be (signal(7)).
+// as that says.  Uses SIGRTMIN; system calls are restarted where they can be (signal(7)).
 class Hurry
 {
 public:

@@ -5,6 +5,8 @@
 
 #include <barrier>
 #include <cerrno>
+#include <chrono>
+#include <csignal>
 #include <cstring>
 #include <future>
 #include <memory>
@@ -13,6 +15,7 @@
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -84,6 +87,23 @@ struct Pair {
 };
 
 } // namespace
+
+TEST(HurryTest, AProgramsOwnAlarmIsItsOwn)
+{
+	static volatile std::sig_atomic_t alarms = 0;
+	const auto before = signal(SIGALRM, [](int) { alarms = alarms + 1; });
+	{
+		const Hurry hurry;
+		// Many times what it ticks by, however often it ends that.
+		const auto end = std::chrono::steady_clock::now() + 200ms;
+		while (std::chrono::steady_clock::now() < end)
+			poll(nullptr, 0, 10);
+	}
+	EXPECT_EQ(alarms, 0);
+	raise(SIGALRM);
+	EXPECT_EQ(alarms, 1);
+	signal(SIGALRM, before);
+}
 
 TEST(HurryTest, AMessageIsReceivedWhateverComesAlong)
 {
