@@ -70,14 +70,17 @@ TEST_F(Golden, Queues)
 TEST_F(Golden, Monitor)
 {
 	const auto events = [&] {
-		for (const int command :
-		     {VHOST_NET_ALT_CMD_DEV_ADD_NTF, VHOST_NET_ALT_CMD_DEV_CHANGE_NTF,
-		      VHOST_NET_ALT_CMD_DEV_DEL_NTF})
-			system.event(NetlinkMessage(static_cast<std::uint8_t>(command))
-					     .u32(VHOST_NET_ALT_A_DEV_ID, 3)
+		// Device 1 is process 4321's, asked from here; device 3 is not there (any more).
+		const auto tell = [&](std::uint8_t command, std::uint32_t id, std::uint32_t owner) {
+			system.event(NetlinkMessage(command)
+					     .u32(VHOST_NET_ALT_A_DEV_ID, id)
 					     .u32(VHOST_NET_ALT_A_DEV_STATE,
 						  VHOST_NET_ALT_DEV_STATE_OWNED)
-					     .u32(VHOST_NET_ALT_A_DEV_OWNER_PID, 4321));
+					     .u32(VHOST_NET_ALT_A_DEV_OWNER_PID, owner));
+		};
+		tell(VHOST_NET_ALT_CMD_DEV_ADD_NTF, 1, 4321);
+		tell(VHOST_NET_ALT_CMD_DEV_CHANGE_NTF, 1, 1);
+		tell(VHOST_NET_ALT_CMD_DEV_DEL_NTF, 3, 4321);
 		system.event(NetlinkMessage(VHOST_NET_ALT_CMD_QUEUE_ERROR_NTF)
 				     .u32(VHOST_NET_ALT_A_QUEUE_DEV_ID, 3)
 				     .u32(VHOST_NET_ALT_A_QUEUE_ID, 1)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // vhostctl monitor: what the kernel tells, as it happens.
 #include "commands.hh"
+#include "netlink/error.hh"
 #include "text.hh"
 #include "time.hh"
 
@@ -25,6 +26,18 @@ std::string handle_of(const Event &event)
 	}
 }
 
+// A notification has the number that the owner has for itself, in a PID namespace that may not be this one: what is
+// called so here is the owner only if the kernel, asked from here, says the same.
+std::string name_of_owner(const Device &told, System &system)
+{
+	try {
+		const auto pid = system.device(told.id()).owner_pid();
+		return pid && pid == told.owner_pid() ? system.process(*pid) : "";
+	} catch (const NetlinkError &) {
+		return ""; // it has gone
+	}
+}
+
 Json show(const Event &event, System &system)
 {
 	if (event.kind == Event::Kind::queue_error) {
@@ -36,8 +49,7 @@ Json show(const Event &event, System &system)
 		return {{"queue", {{handle_of(event), queue}}}};
 	}
 	const Device device(event.record);
-	const auto pid = device.owner_pid();
-	return {{"dev", {{handle_of(event), vhostctl::show(device, pid ? system.process(*pid) : "")}}}};
+	return {{"dev", {{handle_of(event), vhostctl::show(device, name_of_owner(device, system))}}}};
 }
 
 std::string about(Event::Kind kind)
