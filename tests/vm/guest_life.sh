@@ -162,10 +162,10 @@ answers() { # INDEX
 link_down_and_up() { # INDEX
 	guest "busybox ping -q -i 0.002 10.77.$1.1 > /dev/null 2>&1 &" && sleep 1 &&
 		monitor "set_link net$1 off" && eventually no_answer "$1" &&
-		monitor "set_link net$1 on" && eventually answers "$1" && ping_guest "$1"
-	set -- $?
+		monitor "set_link net$1 on" && eventually answers "$1"
+	set -- "$1" $?
 	guest "busybox killall -q ping"
-	return "$1"
+	[ "$2" = 0 ] && ping_guest "$1"
 }
 
 # With the link down QEMU completes what the guest still sends; before 8.1 it does so beyond the end of a packed ring, and
@@ -190,8 +190,9 @@ pairs_are_switched() {
 
 nic_is_plugged_in() {
 	monitor "netdev_add tap,id=net1,ifname=vnat1,script=no,downscript=no,vhost=on,vhostfd=3" &&
-		monitor "device_add virtio-net-pci,id=nic1,netdev=net1,mac=52:54:00:76:6e:01,romfile=" && sleep 1 &&
-		guest "echo 1 > /sys/bus/pci/rescan && addresses" && becomes 3 running && pings_through 1 3
+		monitor "device_add virtio-net-pci,id=nic1,netdev=net1,mac=52:54:00:76:6e:01,romfile=" &&
+		eventually guest "echo 1 > /sys/bus/pci/rescan && addresses && [ -n \"\$(name_of 1)\" ]" &&
+		becomes 3 running && pings_through 1 3
 }
 
 guest_reboots() {

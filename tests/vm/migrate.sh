@@ -81,7 +81,7 @@ properties() {
 tell() { # NUMBER COMMAND [ARGUMENTS]
 	local id deadline=$(($(date +%s) + 60))
 	read -r id < /proc/sys/kernel/random/uuid
-	echo "{\"execute\": \"$2\", \"arguments\": ${3:-{\}}, \"id\": \"$id\"}" 1<> "$work/monitor$1.in"
+	echo "{\"execute\": \"$2\", \"arguments\": ${3:-{\}}, \"id\": \"$id\"}" > "$work/monitor$1.in"
 	until grep "$id" "$work/monitor$1"; do
 		[ "$(date +%s)" -lt $deadline ] || return
 		sleep 0.05
@@ -297,7 +297,7 @@ if [ $muted = no ]; then
 	at=$((at + 1))
 	datagrams 0 200
 	report $? "UDP, 200 datagrams and their answers"
-	echo quit 1<> "$work/control$at.in"
+	echo quit > "$work/control$at.in"
 	wait "$qemu_pid" && grep -q '^bye' "$results" && ! grep -q '^error' "$results"
 	report $? "guest powers off"
 	cat "$work"/console* > "$work/consoles"

@@ -212,6 +212,12 @@ void workers_count_against_the_owners_limit()
 		    0);
 }
 
+/* A thread that has stopped is listed until all of it is gone. */
+void become(std::size_t number)
+{
+	wait_until([&] { return workers_of(getpid()).size() == number; }, "a worker stays");
+}
+
 void a_device_has_sixteen_at_most()
 {
 	const Owned device;
@@ -221,10 +227,10 @@ void a_device_has_sixteen_at_most()
 	CHECK_ERRNO(new_worker(device, worker), ENOMEM);
 	CHECK_EQUAL(workers_of(getpid()).size(), 16);
 	CHECK_ERRNO(free_worker(device, 9), 0);
-	CHECK_EQUAL(workers_of(getpid()).size(), 15);
+	become(15);
 	CHECK_EQUAL(device.add(), 9);
 	CHECK_ERRNO(device.reset_owner(), 0);
-	CHECK_EQUAL(workers_of(getpid()).size(), 0);
+	become(0);
 }
 
 /* --- what kind of thread --- */
@@ -353,7 +359,7 @@ void queues_pass_frames_on_workers_of_their_own()
 	CHECK_ERRNO(attach_worker(device, rx_queue, rx), 0);
 	CHECK_ERRNO(attach_worker(device, tx_queue, tx), 0);
 	CHECK_ERRNO(free_worker(device, 0), 0);
-	CHECK_EQUAL(workers_of(getpid()).size(), 2);
+	become(2);
 	flows(busy.guest, busy.end.far, 500);
 	busy.finish();
 }

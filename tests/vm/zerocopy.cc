@@ -527,6 +527,7 @@ void in_each_format(const std::function<void(Guest &, const Mode &)> &once)
 			Guest guest(mode, 64);
 			const auto mark = guest.rig.memory.mark(0);
 			for (unsigned i = 0; i < rounds / formats; ++i) {
+				alarm(ktap::Suite::watchdog_seconds);
 				once(guest, mode);
 				guest.take_all();
 				guest.rig.memory.release(mark, 0);
@@ -629,6 +630,7 @@ void guests_are_killed()
 		const Net net;
 		Net::hold("20ms 15ms");
 		for (unsigned i = 0; i < rounds; ++i) {
+			alarm(ktap::Suite::watchdog_seconds);
 			const Mode &mode = by_format[i % std::size(by_format)];
 			const Word ready;
 			ChildProcess child([&] {
