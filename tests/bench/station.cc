@@ -58,17 +58,6 @@ void write_file(const std::string &path, const char *text)
 	CHECK(std::ofstream(path) << text << std::flush, "%s", path.c_str());
 }
 
-/*
- * Until the worker has gone to sleep. Never the same time twice in a row: rounds in step with the
- * scheduler's tick would each have one.
- */
-void settle()
-{
-	static unsigned call;
-	call = (call + 37) % 101;
-	std::this_thread::sleep_for(std::chrono::microseconds(2000 + 17 * call));
-}
-
 } /* namespace */
 
 Station::Station(const std::string &device, unsigned number, std::uint64_t features, bool bridged)
@@ -87,6 +76,21 @@ Station::Station(const std::string &device, unsigned number, std::uint64_t featu
 		set_up(bridge_->name());
 	}
 	rig_.attach(tap_.fd());
+}
+
+/*
+ * Until the worker has gone to sleep. Never the same time twice in a row: rounds in step with the
+ * scheduler's tick would each have one.
+ */
+void Station::settle() const
+{
+	static unsigned call;
+	const auto deadline = std::chrono::steady_clock::now() + patience;
+	do {
+		call = (call + 37) % 101;
+		std::this_thread::sleep_for(std::chrono::microseconds(2000 + 17 * call));
+		CHECK(std::chrono::steady_clock::now() < deadline, "the worker never sleeps");
+	} while (!clock_.asleep());
 }
 
 std::uint64_t Station::arrived() const

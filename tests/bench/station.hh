@@ -78,6 +78,7 @@ private:
 	/* A name of this station's, as "vnatap0". */
 	std::string own(const char *what) const { return what + std::to_string(number_); }
 	vm::Queue &queue() { return load_.way == Way::tx ? rig_.tx : rig_.rx; }
+	void settle() const;
 	std::uint64_t arrived() const;
 	void send();
 	void offer(unsigned count);

@@ -64,6 +64,20 @@ std::uint64_t WorkerClock::nanoseconds() const
 	return sum;
 }
 
+bool WorkerClock::asleep() const
+{
+	for (const Worker &worker : workers_) {
+		std::string stat;
+		std::getline(std::ifstream("/proc/" + std::to_string(worker.id) + "/stat"), stat);
+		/* Its name may have anything in it, and is in parentheses. */
+		const std::size_t name_end = stat.rfind(')');
+		CHECK(name_end != std::string::npos, "a worker has gone");
+		if (stat.compare(name_end, 3, ") S") != 0)
+			return false;
+	}
+	return true;
+}
+
 void WorkerClock::pin(unsigned cpu) const
 {
 	cpu_set_t cpus;

@@ -28,6 +28,9 @@ public:
 	/* Exact while they sleep; of one that runs, what it had at its last tick. */
 	std::uint64_t nanoseconds() const;
 
+	/* Whether all of them sleep now. */
+	bool asleep() const;
+
 	/* Keep them on this CPU. */
 	void pin(unsigned cpu) const;
 
