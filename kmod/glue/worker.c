@@ -31,10 +31,11 @@ static bool worker_step(void *data)
 		return false;
 
 	__set_current_state(TASK_RUNNING);
-	vna_core_work(core, worker->number);
-	WRITE_ONCE(worker->ns, current->se.sum_exec_runtime);
+	/* Before the first frame: whoever sees that one was served can see by whom. */
 	if (!worker->shown)
 		vna_netlink_show_process(&worker->shown, get_task_pid(current, PIDTYPE_PID));
+	vna_core_work(core, worker->number);
+	WRITE_ONCE(worker->ns, current->se.sum_exec_runtime);
 	cond_resched();
 	return true;
 }
